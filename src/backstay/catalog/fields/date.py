@@ -1,0 +1,47 @@
+"""Dates that people set, and dates that the server sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backstay.catalog.casts import to_date
+from backstay.catalog.fields.base import REQUIRED, FieldBase, Value
+from backstay.errors import Fault
+
+
+class DateField(FieldBase, frozen=True, kw_only=True, tag="date"):
+    """A time in UTC with milliseconds, from `min` to `max`; '' when there is none."""
+
+    help: str = ""
+    min: str = ""
+    max: str = ""
+    required: bool = False
+
+    def cast(self, raw: Any) -> Value:
+        return to_date(raw)
+
+    def check(self, value: Value, *, new: bool) -> Fault | None:
+        if not value:
+            return REQUIRED if self.required else None
+        least, most = to_date(self.min), to_date(self.max)
+        if least and value < least:
+            return Fault(
+                "validation_min_greater_equal_than_required", f"must be no less than {least}", {"threshold": least}
+            )
+        if most and value > most:
+            return Fault(
+                "validation_max_less_equal_than_required", f"must be no greater than {most}", {"threshold": most}
+            )
+        return None
+
+
+class AutodateField(FieldBase, frozen=True, kw_only=True, tag="autodate"):
+    """The time of the creation or of the last change. Nobody sets it, superusers neither."""
+
+    onCreate: bool = False
+    onUpdate: bool = False
+
+    writable = False
+
+    def cast(self, raw: Any) -> Value:
+        return to_date(raw)

@@ -1,0 +1,72 @@
+"""Plain text, and the record id, which is a text field with `primaryKey`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backstay.catalog.casts import to_text
+from backstay.catalog.fields.base import INVALID_FORMAT, REQUIRED, FieldBase, Value
+from backstay.catalog.patterns import matches
+from backstay.errors import Fault
+
+DEFAULT_MAX_CHARS = 5000
+FORBIDDEN_ID_CHARS = "./\\|\"'`<>:?*%$\n\r\t\x00"
+RESERVED_IDS = frozenset(
+    {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789"}
+)
+
+
+class TextField(FieldBase, frozen=True, kw_only=True, tag="text"):
+    """Text of `min` to `max` characters (0: 5,000) which matches `pattern`.
+
+    autogeneratePattern: makes the value of a new record which has none
+    primaryKey: this is the record id: unique, unchangeable, safe in paths
+    """
+
+    help: str = ""
+    min: int = 0
+    max: int = 0
+    pattern: str = ""
+    autogeneratePattern: str = ""
+    primaryKey: bool = False
+    required: bool = False
+
+    def cast(self, raw: Any) -> Value:
+        return to_text(raw)
+
+    def check(self, value: Value, *, new: bool) -> Fault | None:
+        if self.primaryKey and new and value:
+            fault = check_id(value)
+            if fault:
+                return fault
+        return self._check_plain(value)
+
+    def _check_plain(self, value: str) -> Fault | None:
+        if not value:
+            return REQUIRED if self.required or self.primaryKey else None
+        longest = self.max or DEFAULT_MAX_CHARS
+        if self.min > 0 and len(value) < self.min:
+            return Fault(
+                "validation_min_text_constraint", f"Must be at least {self.min} character(s).", {"min": self.min}
+            )
+        if len(value) > longest:
+            return Fault(
+                "validation_max_text_constraint", f"Must be no more than {longest} character(s).", {"max": longest}
+            )
+        if self.pattern and not matches(self.pattern, value):
+            return INVALID_FORMAT
+        return None
+
+
+def check_id(value: str) -> Fault | None:
+    """Return what makes `value` unfit to stand in a path or a file name, whatever the pattern allows."""
+    for char in value:
+        if char in FORBIDDEN_ID_CHARS or ord(char) < 32:
+            return Fault(
+                "validation_forbidden_pk_character",
+                f"'{char}' is not a valid primary key character.",
+                {"ch": char},
+            )
+    if value.lower() in RESERVED_IDS:
+        return Fault("validation_reserved_pk", f"The primary key '{value}' is reserved and cannot be used.")
+    return None
