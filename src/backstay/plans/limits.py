@@ -1,0 +1,18 @@
+"""Limits of what one request may ask for; each is refused with 400 before any SQL."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FILTER_MAX_CHARS: Final = 3500
+"""Characters of a client's filter."""
+SORT_MAX_TERMS: Final = 8
+SORT_TERM_MAX_CHARS: Final = 255
+PATH_MAX_RELATIONS: Final = 6
+"""Relations in one path of a filter, sort or expand."""
+JOINS_MAX: Final = 48
+"""Joins of one statement; SQLite itself stops at 64 tables."""
+PER_PAGE_DEFAULT: Final = 30
+PER_PAGE_MAX: Final = 1000
+BACK_EXPAND_MAX: Final = 1000
+"""Records which one back-relation adds to one record by expand."""

@@ -1,0 +1,151 @@
+"""Statements whose text depends on the shape of a request alone; all values travel as parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from backstay.catalog.casts import format_number, to_number
+from backstay.catalog.fields import DbValue
+from backstay.plans.macros import macro_value
+from backstay.plans.request import MISSING, RequestInfo
+
+Source: TypeAlias = Literal["const", "literal", "request", "macro", "given"]
+Form: TypeAlias = Literal["plain", "number", "like", "list", "count"]
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+class Param(msgspec.Struct, frozen=True):
+    """Where a parameter's value comes from.
+
+    const:   `key` itself
+    literal: the filter's literal number `key`
+    request: what `@request.<key>` holds
+    macro:   the time macro `key`
+    given:   a value which the caller names `key` (a record's id, a page's offset)
+    """
+
+    source: Source
+    key: Any
+    form: Form = "plain"
+
+
+class Statement(msgspec.Struct, frozen=True, eq=False):
+    """SQL text and where its positional parameters come from."""
+
+    sql: str
+    params: tuple[Param, ...] = ()
+    is_cheap: bool = False
+    """True when it reads one record by its id: no budget is needed."""
+
+
+class Values(msgspec.Struct, frozen=True, eq=False):
+    """What the parameters of one request are taken from."""
+
+    info: RequestInfo
+    literals: Sequence[str | int | float] = ()
+    given: Mapping[str, DbValue] = {}
+
+
+def bind(statement: Statement, values: Values) -> tuple[DbValue, ...]:
+    """Return the values of a statement's parameters, in their order."""
+    now: datetime | None = None
+    out: list[DbValue] = []
+    for param in statement.params:
+        match param.source:
+            case "const":
+                raw = param.key
+            case "given":
+                raw = values.given[param.key]
+            case "literal":
+                raw = values.literals[param.key]
+            case "request":
+                raw = values.info.lookup(param.key)
+            case "macro":
+                now = now or datetime.now(UTC)
+                raw = macro_value(param.key, now)
+        out.append(shape_value(raw, param.form))
+    return tuple(out)
+
+
+def shape_value(raw: Any, form: Form) -> DbValue:
+    """Return `raw` as a database value in the form that its place in the statement needs."""
+    match form:
+        case "like":
+            return like_pattern(plain_text(raw))
+        case "list":
+            return _encode(as_items(raw)).decode()
+        case "count":
+            return len(as_items(raw))
+        case "number":
+            return to_number(raw)
+    return plain_value(raw)
+
+
+def plain_value(raw: Any) -> DbValue:
+    """Return `raw` as it is compared: booleans as 1 and 0, lists and objects as JSON text."""
+    match raw:
+        case None | str() | float():
+            return raw
+        case bool():
+            return int(raw)
+        case int():
+            return raw if -(2**63) <= raw < 2**63 else float(raw)
+    if raw is MISSING:
+        return None
+    return _encode(raw).decode()
+
+
+def plain_text(raw: Any) -> str:
+    """Return `raw` as text for LIKE."""
+    value = plain_value(raw)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else format_number(value)
+
+
+def as_items(raw: Any) -> list[Any]:
+    """Return `raw` as a list: nothing is empty, a single value is a list of one."""
+    if raw is MISSING or raw is None:
+        return []
+    return list(raw) if isinstance(raw, (list, tuple)) else [raw]
+
+
+def like_pattern(text: str) -> str:
+    """Wrap text in `%` and escape its wildcards, unless it already has an unescaped `%` (A6)."""
+    if _has_wildcard(text):
+        return text
+    out: list[str] = []
+    escaped = False
+    for char in text:
+        if char in "%_" and not escaped:
+            out.append("\\")
+        escaped = char == "\\" and not escaped
+        out.append(char)
+    if escaped:
+        out.append("\\")
+    return f"%{''.join(out)}%"
+
+
+def _has_wildcard(text: str) -> bool:
+    escaped = False
+    for char in text:
+        if char == "%" and not escaped:
+            return True
+        escaped = char == "\\" and not escaped
+    return False
+
+
+def value_class(raw: Any) -> str:
+    """Return what of a request's value decides the text of a statement: missing, null, empty, or a value."""
+    if raw is MISSING:
+        return "-"
+    if raw is None:
+        return "0"
+    if raw == "" and isinstance(raw, str):
+        return "e"
+    return "v"
