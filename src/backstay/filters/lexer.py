@@ -157,7 +157,7 @@ def check_sign(sign: str, offset: int) -> None:
             if near
             else "operators are = != > >= < <= ~ !~ and the same with ? before."
         )
-        raise FilterSyntaxError(f"'{sign}' is no operator; {advice}", offset)
+        raise FilterSyntaxError(f"'{sign[:10]}' is no operator; {advice}", offset)
 
 
 def check_join(join: str, offset: int) -> None:

@@ -23,6 +23,7 @@ CALL_DEPTH_MAX = 2
 CALL_ARGS_MAX = 20
 
 _EXACT_INT_MAX = 2**53
+_SHOWN_MAX = 40
 _WORD_JOINS = {"and": "&&", "or": "||"}
 
 
@@ -137,8 +138,9 @@ class _Parser:
             if call_depth == CALL_DEPTH_MAX:
                 raise FilterSyntaxError(f"Functions may be nested {CALL_DEPTH_MAX} deep.", offset)
             return Call(text, self._arguments(offset, call_depth + 1))
-        found = f"'{text}'" if text else "the end"
-        raise FilterSyntaxError(f"Expected a field, a quoted text or a number, found {found}.", offset)
+        raise FilterSyntaxError(
+            f"Expected a field, a quoted text or a number, found {_quoted(text)}.", offset
+        )
 
     def _arguments(self, offset: int, call_depth: int) -> tuple[Operand, ...]:
         """Read up to the closing parenthesis. A comma may follow the last argument."""
@@ -154,8 +156,9 @@ class _Parser:
             if kind is Kind.CLOSE:
                 return tuple(arguments)
             if kind is not Kind.COMMA:
-                found = f"'{text}'" if text else "the end"
-                raise FilterSyntaxError(f"Expected ',' or ')' after an argument, found {found}.", after)
+                raise FilterSyntaxError(
+                    f"Expected ',' or ')' after an argument, found {_quoted(text)}.", after
+                )
 
 
 def _finish(level: _Level, offset: int) -> Node:
@@ -172,7 +175,7 @@ def _join(kind: Kind, text: str, offset: int) -> tuple[str, int]:
         return text, offset
     if kind in (Kind.NAME, Kind.CALL) and text.lower() in _WORD_JOINS:
         raise FilterSyntaxError(f"Write '{_WORD_JOINS[text.lower()]}' instead of '{text}'.", offset)
-    raise FilterSyntaxError(f"Expected '&&' or '||', found '{text}'.", offset)
+    raise FilterSyntaxError(f"Expected '&&' or '||', found {_quoted(text)}.", offset)
 
 
 def _no_sign(kind: Kind, before: str) -> str:
@@ -180,7 +183,14 @@ def _no_sign(kind: Kind, before: str) -> str:
         return "There is no 'not': write the opposite comparison, like 'a != b'."
     if kind is Kind.OPEN:
         return "A comparison needs an operator before this parenthesis; nothing may stand between a join and a group."
-    return f"Expected an operator like '=' after '{before}'."
+    return f"Expected an operator like '=' after {_quoted(before)}."
+
+
+def _quoted(token: str) -> str:
+    """Show a token in a hint, cut to a length that fits one."""
+    if not token:
+        return "the end"
+    return token if len(token) <= _SHOWN_MAX else f"{token[:_SHOWN_MAX]}…"
 
 
 def _number(literal: str, offset: int) -> int | float:
