@@ -146,7 +146,7 @@ def encode(settings: Settings) -> bytes:
 
 def public(settings: Settings) -> dict[str, Any]:
     """Return the settings as clients see them: the secrets' keys are left out."""
-    shown: dict[str, Any] = msgspec.to_builtins(settings)
+    shown = _decode_object(_encode(settings))
     del shown["smtp"]["password"], shown["s3"]["secret"], shown["backups"]["s3"]["secret"]
     return shown
 
