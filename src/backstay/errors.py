@@ -97,7 +97,9 @@ class TooManyRequests(RequestError):
     status = 429
     default = "Too Many Requests."
 
-    def __init__(self, message: str | None = None, *, retry_after_s: int = 1, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str | None = None, *, retry_after_s: int = 1, hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_s = retry_after_s
 

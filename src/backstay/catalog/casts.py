@@ -150,7 +150,14 @@ def _from_iso(found: re.Match[str]) -> datetime:
     year, month, day, hour, minute, second, fraction, zone = found.groups()
     micros = int((fraction or "0").ljust(6, "0")[:6])
     moment = datetime(
-        int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micros, tzinfo=UTC
+        int(year),
+        int(month),
+        int(day),
+        int(hour or 0),
+        int(minute or 0),
+        int(second or 0),
+        micros,
+        tzinfo=UTC,
     )
     if zone and zone[0] in "+-":
         sign = -1 if zone[0] == "-" else 1

@@ -26,11 +26,15 @@ class DateField(FieldBase, frozen=True, kw_only=True, tag="date"):
         least, most = to_date(self.min), to_date(self.max)
         if least and value < least:
             return Fault(
-                "validation_min_greater_equal_than_required", f"must be no less than {least}", {"threshold": least}
+                "validation_min_greater_equal_than_required",
+                f"must be no less than {least}",
+                {"threshold": least},
             )
         if most and value > most:
             return Fault(
-                "validation_max_less_equal_than_required", f"must be no greater than {most}", {"threshold": most}
+                "validation_max_less_equal_than_required",
+                f"must be no greater than {most}",
+                {"threshold": most},
             )
         return None
 

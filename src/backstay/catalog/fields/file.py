@@ -23,7 +23,9 @@ class FileField(ListField, frozen=True, kw_only=True, tag="file"):
             return REQUIRED if self.required else None
         most = max(self.maxSelect, 1)
         if len(names) > most:
-            return Fault("validation_too_many_files", f"The maximum allowed files is {most}", {"maxSelect": most})
+            return Fault(
+                "validation_too_many_files", f"The maximum allowed files is {most}", {"maxSelect": most}
+            )
         return None
 
     def check_names(self, value: Value, kept: list[str]) -> Fault | None:
@@ -36,4 +38,3 @@ class FileField(ListField, frozen=True, kw_only=True, tag="file"):
                 {"invalidFiles": unknown},
             )
         return None
-

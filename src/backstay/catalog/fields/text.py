@@ -47,11 +47,15 @@ class TextField(FieldBase, frozen=True, kw_only=True, tag="text"):
         longest = self.max or DEFAULT_MAX_CHARS
         if self.min > 0 and len(value) < self.min:
             return Fault(
-                "validation_min_text_constraint", f"Must be at least {self.min} character(s).", {"min": self.min}
+                "validation_min_text_constraint",
+                f"Must be at least {self.min} character(s).",
+                {"min": self.min},
             )
         if len(value) > longest:
             return Fault(
-                "validation_max_text_constraint", f"Must be no more than {longest} character(s).", {"max": longest}
+                "validation_max_text_constraint",
+                f"Must be no more than {longest} character(s).",
+                {"max": longest},
             )
         if self.pattern and not matches(self.pattern, value):
             return INVALID_FORMAT
