@@ -6,7 +6,7 @@ an AND which share no join get an EXISTS each, and what needs no join stays outs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -32,6 +32,12 @@ class Any(msgspec.Struct, frozen=True, eq=False):
 
 
 Condition: TypeAlias = "Leaf | All | Any"
+
+
+def all_of(items: Iterable[Condition]) -> Condition:
+    """Join one or more conditions; an AND in an AND is taken apart."""
+    flat = tuple(part for item in items for part in (item.items if isinstance(item, All) else (item,)))
+    return flat[0] if len(flat) == 1 else All(flat)
 
 
 def needed(condition: Condition) -> dict[str, Join]:

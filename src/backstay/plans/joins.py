@@ -53,6 +53,8 @@ class Joins:
         self._names = names
         self._outer = outer
         self._entries: dict[str, Join] = {}
+        self.guards: dict[str, Expression] = {}
+        """By key of a scoped join: what a joined record must satisfy to be seen by the viewer at all."""
 
     def private(self) -> Joins:
         """Return a registry with fresh scoped joins, for a subquery about the same base row."""
@@ -75,12 +77,20 @@ class Joins:
 
     def apply(self, base: FromClause) -> FromClause:
         """Return `base` with every join to one row."""
-        return hang(base, (join for join in self._entries.values() if not join.needs))
+        return hang(base, self.outer)
 
     @property
-    def has_outer(self) -> bool:
-        """True when there is a join to one row."""
-        return any(not join.needs for join in self._entries.values())
+    def outer(self) -> list[Join]:
+        """The joins to one row."""
+        return [join for join in self._entries.values() if not join.needs]
+
+    def find(self, key: str) -> Join:
+        """Return the join of `key`, which is there."""
+        found = self._entries.get(key)
+        if found is None:
+            assert self._outer is not None, f"join {key} was never added"
+            return self._outer.find(key)
+        return found
 
 
 def hang(base: FromClause, joins: Iterable[Join]) -> FromClause:

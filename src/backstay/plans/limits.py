@@ -16,3 +16,5 @@ PER_PAGE_DEFAULT: Final = 30
 PER_PAGE_MAX: Final = 1000
 BACK_EXPAND_MAX: Final = 1000
 """Records which one back-relation adds to one record by expand."""
+EXPAND_RECORDS_MAX: Final = 50_000
+"""Records which one answer may expand in all."""

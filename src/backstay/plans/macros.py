@@ -43,6 +43,10 @@ MACROS: dict[str, Callable[[datetime], str | int]] = {
 }
 
 
+NUMBER_MACROS = frozenset({"@second", "@minute", "@hour", "@day", "@month", "@weekday", "@year"})
+"""The macros whose value is a number; the others are dates."""
+
+
 def macro_value(name: str, now: datetime) -> str | int:
     """Return what `name` stands for at `now`; weeks start on Sunday, which is 0."""
     return MACROS[name](now)

@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from backstay.catalog.casts import format_number, to_number
+from backstay.catalog.casts import format_number
 from backstay.catalog.fields import DbValue
 from backstay.plans.macros import macro_value
 from backstay.plans.request import MISSING, RequestInfo
 
 Source: TypeAlias = Literal["const", "literal", "request", "macro", "given"]
-Form: TypeAlias = Literal["plain", "number", "like", "list", "count"]
+Form: TypeAlias = Literal["plain", "raw", "number", "like", "list", "count"]
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -60,7 +60,8 @@ def bind(statement: Statement, values: Values) -> tuple[DbValue, ...]:
             case "const":
                 raw = param.key
             case "given":
-                raw = values.given[param.key]
+                out.append(values.given[param.key])
+                continue
             case "literal":
                 raw = values.literals[param.key]
             case "request":
@@ -75,6 +76,8 @@ def bind(statement: Statement, values: Values) -> tuple[DbValue, ...]:
 def shape_value(raw: Any, form: Form) -> DbValue:
     """Return `raw` as a database value in the form that its place in the statement needs."""
     match form:
+        case "raw":
+            return raw  # type: ignore[no-any-return]  # a value which SQLAlchemy put in by itself
         case "like":
             return like_pattern(plain_text(raw))
         case "list":
@@ -82,19 +85,29 @@ def shape_value(raw: Any, form: Form) -> DbValue:
         case "count":
             return len(as_items(raw))
         case "number":
-            return to_number(raw)
+            return _as_number(raw)
+    return plain_value(raw)
+
+
+def _as_number(raw: Any) -> DbValue:
+    """Read a number which a form sent as text; other texts are compared as they are."""
+    if isinstance(raw, str):
+        try:
+            return float(raw)
+        except ValueError:
+            return raw
     return plain_value(raw)
 
 
 def plain_value(raw: Any) -> DbValue:
-    """Return `raw` as it is compared: booleans as 1 and 0, lists and objects as JSON text."""
+    """Return `raw` as it is compared: numbers as floats, booleans as 1 and 0, lists and objects as JSON text."""
     match raw:
         case None | str() | float():
             return raw
         case bool():
             return int(raw)
         case int():
-            return raw if -(2**63) <= raw < 2**63 else float(raw)
+            return float(raw)
     if raw is MISSING:
         return None
     return _encode(raw).decode()

@@ -12,6 +12,7 @@ from backstay.errors import Fault
 DEFAULT_MAX_BYTES = 1 << 20
 
 _decode = msgspec.json.Decoder(float_hook=float).decode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
 _encode = msgspec.json.Encoder().encode
 _WORDS: dict[str, Any] = {"null": None, "true": True, "false": False}
 
@@ -30,7 +31,12 @@ class JsonField(FieldBase, frozen=True, kw_only=True, tag="json"):
         return None
 
     def cast(self, raw: Any) -> Value:
-        """Read texts as forms send them: words, numbers, quoted texts, lists and objects are taken as JSON (A4)."""
+        """Read texts as forms send them: words, numbers, quoted texts, lists and objects are taken as JSON (A4).
+
+        Objects get the order of keys that the protocol sends (A3).
+        """
+        if isinstance(raw, (dict, list)):
+            return _decode(_encode_sorted(raw))
         if not isinstance(raw, str):
             return raw
         if raw in _WORDS:

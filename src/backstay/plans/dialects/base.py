@@ -13,8 +13,8 @@ from backstay.catalog.fields import Kind
 from backstay.plans.params import Param, Statement
 
 Expression: TypeAlias = ColumnElement[Any]
-JsonPart: TypeAlias = "tuple[str, Expression, Kind | None]"
-"""A key of a record's JSON, its value, and how the value is kept; None: the value is JSON text already."""
+JsonPart: TypeAlias = "tuple[str, Expression, Kind] | tuple[str, str, None]"
+"""A key of a record's JSON with a column and how it is kept, or with fixed JSON text."""
 
 
 class Each(msgspec.Struct, frozen=True, eq=False):
@@ -138,7 +138,8 @@ class Dialect:
         """Turn a query into text; `params` names where each bound parameter comes from."""
         compiled = query.compile(dialect=self.sql)
         names = compiled.positiontup or ()
-        return Statement(str(compiled), tuple(params[name] for name in names), is_cheap)
+        used = tuple(params.get(name) or Param("const", compiled.binds[name].value, "raw") for name in names)
+        return Statement(str(compiled), used, is_cheap)
 
 
 def scalar(query: Select[Any]) -> Expression:

@@ -41,11 +41,15 @@ class SqliteDialect(Dialect):
         fixed = "{"
         for position, (key, value, kind) in enumerate(parts):
             fixed += ("," if position else "") + f'"{key}":'
+            if kind is None:
+                fixed += value
+                continue
             piece = _member(value, kind) if trusted else _doubtful_member(value, kind)
             lead = self.text(fixed)
             out = (lead if out is None else out.concat(lead)).concat(piece)
             fixed = ""
-        return self.text("{}") if out is None else out.concat(self.text("}"))
+        end = self.text(f"{fixed}}}")
+        return end if out is None else out.concat(end)
 
     def distance_km(self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression) -> Expression:
         cosine = func.cos(func.radians(lat_a)) * func.cos(func.radians(lat_b)) * func.cos(
@@ -65,10 +69,8 @@ class SqliteDialect(Dialect):
         return literal_column(f"{self.sql.identifier_preparer.quote(str(table.name))}.rowid")  # type: ignore[attr-defined]
 
 
-def _member(value: Expression, kind: Kind | None) -> Expression:
+def _member(value: Expression, kind: Kind) -> Expression:
     match kind:
-        case None:
-            return value
         case Kind.BOOL:
             return case((value, literal_column("'true'")), else_=literal_column("'false'"))
         case Kind.LIST:
@@ -78,11 +80,9 @@ def _member(value: Expression, kind: Kind | None) -> Expression:
     return func.json_quote(value)
 
 
-def _doubtful_member(value: Expression, kind: Kind | None) -> Expression:
+def _doubtful_member(value: Expression, kind: Kind) -> Expression:
     """Write a view's column: it may be NULL, or of a type that the view did not promise."""
     match kind:
-        case None:
-            return value
         case Kind.BOOL:
             return case((value, literal_column("'true'")), else_=literal_column("'false'"))
         case Kind.NUMBER:

@@ -1,0 +1,353 @@
+"""The operands of the filter language, turned into SQL: literals, macros, paths, what the request holds, functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sqlalchemy import case
+
+from backstay.catalog.fields import FieldBase, Kind, ListField, RelationField
+from backstay.errors import Forbidden
+from backstay.filters import And, Call, Compare, Name, Node, Number, Operand as Token, Or, Text
+from backstay.plans.compare import Many, Operand, compare
+from backstay.plans.conditions import All, Any, Condition
+from backstay.plans.dialects.base import Expression
+from backstay.plans.errors import UnknownName
+from backstay.plans.joins import Joins
+from backstay.plans.macros import MACROS, NUMBER_MACROS
+from backstay.plans.params import value_class
+from backstay.plans.request import MISSING
+from backstay.plans.scope import Place, Scope, Target
+
+_NAME = re.compile(r"@?\w[\w.:]*")
+_AFTER_KEY = re.compile(r"\W")
+_MODIFIERS = frozenset({"isset", "each", "length", "lower", "changed"})
+GEO_ARGUMENTS = 4
+STRFTIME_ARGUMENTS_MAX = 10
+
+
+class Literals:
+    """Numbers the literals of a client's filter, so that filters which differ in them alone share a statement."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def next(self) -> int:
+        self.count += 1
+        return self.count - 1
+
+
+def build(scope: Scope, node: Node, literals: Literals | None = None) -> Condition:
+    """Turn a tree into a condition.
+
+    literals: given for clients' filters, whose literals come with each request; the literals of rules are constants
+    """
+    match node:
+        case And(items=items):
+            return All(tuple(build(scope, item, literals) for item in items))
+        case Or(items=items):
+            return Any(tuple(build(scope, item, literals) for item in items))
+        case Compare(left=left, op=op, right=right):
+            lhs = resolve(scope, left, literals)
+            rhs = resolve(scope, right, literals)
+            return compare(lhs, op, rhs, scope.frame.dialect)
+
+
+def resolve(scope: Scope, token: Token, literals: Literals | None = None) -> Operand:
+    """Turn one operand into SQL. Raises UnknownName, NotListable, TooComplex or Forbidden."""
+    match token:
+        case Text(value=value) | Number(value=value):
+            return _constant(scope, value, literals)
+        case Call():
+            return _call(scope, token, literals)
+        case Name(path=path):
+            return _name(scope, path)
+
+
+def _constant(scope: Scope, value: str | float, literals: Literals | None) -> Operand:
+    source, key = ("literal", literals.next()) if literals else ("const", value)
+    if value == "" and isinstance(value, str):
+        return Operand(scope.frame.dialect.text(""), Kind.TEXT, "empty", like=scope.frame.dialect.text("%%"))
+    kind = Kind.TEXT if isinstance(value, str) else Kind.NUMBER
+    form = "plain" if kind is Kind.TEXT else "number"
+    param = scope.frame.param(source, key, form)  # type: ignore[arg-type]
+    return Operand(param, kind, "known", like=scope.frame.param(source, key, "like"))  # type: ignore[arg-type]
+
+
+def _name(scope: Scope, path: str) -> Operand:
+    if path in MACROS:
+        frame = scope.frame
+        kind = Kind.NUMBER if path in NUMBER_MACROS else Kind.TEXT
+        return Operand(frame.param("macro", path), kind, "known", like=frame.param("macro", path, "like"))
+    try:
+        return path_operand(scope, path)
+    except UnknownName:
+        word = _word(scope, path)
+        if word is None:
+            raise
+        return word
+
+
+def _word(scope: Scope, path: str) -> Operand | None:
+    """Return `null`, `true` or `false`, which mean this only where no field has the name."""
+    dialect = scope.frame.dialect
+    match path.lower():
+        case "null":
+            return Operand(dialect.null, None, "empty")
+        case "true":
+            return Operand(dialect.true, Kind.BOOL, "known")
+        case "false":
+            return Operand(dialect.false, Kind.BOOL, "known")
+    return None
+
+
+def path_operand(scope: Scope, path: str) -> Operand:
+    root, _, rest = path.partition(".")
+    if root in {"@request", "@collection"}:
+        if scope.client:
+            raise Forbidden(f"Only superusers can filter by {root}.")
+        return _request(scope, rest) if root == "@request" else _collection(scope, rest)
+    if not _NAME.fullmatch(path) or path.startswith("@"):
+        raise UnknownName(path, scope.base.collection.name)
+    return _field(scope, lambda _: scope.base, tuple(path.split(".")))
+
+
+def _collection(scope: Scope, path: str) -> Operand:
+    head, _, rest = path.partition(".")
+    name, _, alias = head.partition(":")
+    if not rest:
+        raise UnknownName(f"@collection.{path}", scope.base.collection.name)
+    return _field(scope, lambda joins: scope.collection_place(joins, name, alias), tuple(rest.split(".")))
+
+
+# -- fields -------------------------------------------------------------------------------------------------------
+
+
+def _field(scope: Scope, root: Callable[[Joins], Place], keys: tuple[str, ...]) -> Operand:
+    """Return a path's column; when it has several values, also all of them over joins of their own."""
+    target = scope.walk(root(scope.joins), keys, scope.joins)
+    sql, is_each = _column(scope, target, scope.joins)
+    place = is_each or target.place
+    many = _all_values(scope, root, keys) if place.multiple else None
+    return Operand(
+        sql,
+        _kind(target),
+        is_json=_is_json(target),
+        joins=place.join.needs if place.join else (),
+        many=many,
+        guards=_email_guard(scope, target),
+    )
+
+
+def _all_values(scope: Scope, root: Callable[[Joins], Place], keys: tuple[str, ...]) -> Many:
+    joins = scope.joins.private()
+    target = scope.walk(root(joins), keys, joins)
+    sql, is_each = _column(scope, target, joins)
+    place = is_each or target.place
+    assert place.join is not None
+    return Many(sql, place.join.needs, (*joins.guards.values(), *_email_guard(scope, target)))
+
+
+def _column(scope: Scope, target: Target, joins: Joins) -> tuple[Expression, Place | None]:
+    """Return the SQL of a path's end, and the place of its elements where `:each` asked for them."""
+    dialect, field, column = scope.frame.dialect, target.field, target.column
+    if target.rest:
+        path = dialect.path([_AFTER_KEY.sub("", key) for key in target.rest])
+        return dialect.extract(column, scope.frame.param("const", path)), None
+    modifier = target.modifier
+    if modifier and modifier not in _MODIFIERS:
+        raise UnknownName(f"{field.name}:{modifier}", target.place.collection.name)
+    if isinstance(field, ListField) and modifier == "length":
+        if field.is_list:
+            return dialect.length(column), None
+        return case((column == dialect.text(""), dialect.false), else_=dialect.true), None
+    if modifier == "each" and field.is_list:
+        place = scope.elements(target.place, field, joins)
+        return place.source.c.value, place
+    if field.column_kind is Kind.JSON:
+        column = dialect.extract(column, dialect.text("$"))
+    return (dialect.lower(column) if modifier == "lower" else column), None
+
+
+def _kind(target: Target) -> Kind | None:
+    if target.rest:
+        return None
+    if target.modifier == "length" and isinstance(target.field, ListField):
+        return Kind.NUMBER
+    kind = target.field.column_kind
+    return {Kind.LIST: Kind.TEXT, Kind.JSON: None}.get(kind, kind)
+
+
+def _is_json(target: Target) -> bool:
+    return target.field.column_kind is Kind.JSON
+
+
+def _email_guard(scope: Scope, target: Target) -> tuple[Expression, ...]:
+    """Let clients use an e-mail address only where it is public, or their own."""
+    collection = target.place.collection
+    if not scope.client or target.field.name != "email" or not collection.is_auth:
+        return ()
+    return (email_visible(scope, target.place),)
+
+
+def email_visible(scope: Scope, place: Place) -> Expression:
+    """Tell whether the viewer may see the e-mail address of a row of an auth collection."""
+    frame = scope.frame
+    public = place.source.c.emailVisibility == frame.dialect.true
+    viewer = frame.info.viewer
+    if viewer.collection is None or viewer.collection.id != place.collection.id:
+        return public
+    return public | (place.source.c.id == frame.param("request", "auth.id"))
+
+
+# -- @request -----------------------------------------------------------------------------------------------------
+
+
+def _request(scope: Scope, path: str) -> Operand:
+    head, _, rest = path.partition(".")
+    bare, _, modifier = path.partition(":")
+    if head not in {"context", "method"} and not rest:
+        raise UnknownName(f"@request.{path}", scope.base.collection.name)
+    if modifier and modifier not in _MODIFIERS:
+        raise UnknownName(f"@request.{path}", scope.base.collection.name)
+    match head:
+        case "auth":
+            return _request_auth(scope, rest)
+        case "body":
+            return _request_body(scope, rest)
+        case "context" | "method" | "query" | "headers":
+            return _request_value(scope, bare, modifier)
+    raise UnknownName(f"@request.{path}", scope.base.collection.name)
+
+
+def _null(scope: Scope) -> Operand:
+    return Operand(scope.frame.dialect.null, None, "empty")
+
+
+def _request_auth(scope: Scope, path: str) -> Operand:
+    collection = scope.frame.info.viewer.collection
+    if collection is None:
+        if path.endswith(":isset"):
+            return _bool(scope, value=False)
+        return _null(scope)
+    name, _, modifier = path.partition(":")
+    field = collection.by_name.get(name)
+    is_plain = field is not None and field.column_kind in {Kind.TEXT, Kind.NUMBER, Kind.BOOL}
+    if name in {"collectionId", "collectionName"} or (is_plain and modifier in {"", "lower", "isset"}):
+        return _request_value(scope, f"auth.{name}", modifier, field)
+
+    def root(joins: Joins) -> Place:
+        place = scope.viewer_place(joins)
+        assert place is not None
+        return place
+
+    try:
+        return _field(scope, root, tuple(path.split(".")))
+    except UnknownName:
+        return _null(scope)
+
+
+def _request_body(scope: Scope, path: str) -> Operand:
+    head, _, rest = path.partition(".")
+    name, _, modifier = head.partition(":")
+    field = scope.base.collection.by_name.get(name)
+    if isinstance(field, RelationField) and rest:
+        if value_class(scope.frame.request_value(f"body.{name}")) != "v":
+            return _null(scope)
+        return _field(scope, lambda joins: scope.body_place(joins, field), tuple(rest.split(".")))
+    if field is not None and not rest and modifier in {"each", "length"}:
+        if not isinstance(field, ListField):
+            raise UnknownName(f"@request.body.{path}", scope.base.collection.name)
+        return _body_each(scope, field) if modifier == "each" else _body_length(scope, field)
+    if modifier == "changed":
+        return _body_changed(scope, name)
+    bare, _, last = path.partition(":")
+    return _request_value(scope, f"body.{bare}", last, field)
+
+
+def _body_each(scope: Scope, field: ListField) -> Operand:
+    key = f"@body.{field.name}[]"
+
+    def place(joins: Joins) -> Place:
+        def make(alias: str):  # type: ignore[no-untyped-def]
+            return scope.frame.dialect.each(scope.frame.param("request", f"body.{field.name}", "list"), alias).source, None
+
+        join = joins.add(key, make, None, scoped=True)
+        return Place(scope.base.collection, join.source, join, key, multiple=True)
+
+    one = place(scope.joins)
+    assert one.join is not None
+    many = None
+    if field.is_list:
+        all_values = place(scope.joins.private())
+        assert all_values.join is not None
+        many = Many(all_values.source.c.value, all_values.join.needs)
+    return Operand(one.source.c.value, Kind.TEXT, joins=one.join.needs, many=many)
+
+
+def _body_length(scope: Scope, field: FieldBase) -> Operand:
+    return Operand(scope.frame.param("request", f"body.{field.name}", "count"), Kind.NUMBER, "known")
+
+
+def _body_changed(scope: Scope, name: str) -> Operand:
+    """Tell whether the body sets the field to another value than the record has."""
+    if scope.frame.request_value(f"body.{name}") is MISSING or name not in scope.base.collection.by_name:
+        return _bool(scope, value=False)
+    old = _field(scope, lambda _: scope.base, (name,))
+    new = _request_value(scope, f"body.{name}", "", scope.base.collection.by_name[name])
+    dialect = scope.frame.dialect
+    changed = compare(old, "!=", new, dialect).sql
+    return Operand(case((changed, dialect.true), else_=dialect.false), Kind.BOOL, "known")
+
+
+def _bool(scope: Scope, *, value: bool) -> Operand:
+    dialect = scope.frame.dialect
+    return Operand(dialect.true if value else dialect.false, Kind.BOOL, "known")
+
+
+def _request_value(scope: Scope, path: str, modifier: str, field: FieldBase | None = None) -> Operand:
+    """Return a value of the request as a parameter; only whether it is missing or empty shows in the statement."""
+    frame = scope.frame
+    value = frame.request_value(path)
+    if modifier == "isset":
+        return _bool(scope, value=value is not MISSING)
+    kind_of_value = value_class(value)
+    if kind_of_value in "-0":
+        return _null(scope)
+    form = "number" if field is not None and field.column_kind is Kind.NUMBER else "plain"
+    kind = field.column_kind if field is not None else None
+    kind = {Kind.LIST: Kind.TEXT, Kind.JSON: None}.get(kind, kind) if kind else None
+    if kind_of_value == "e":
+        return Operand(frame.dialect.text(""), kind, "empty", like=frame.dialect.text("%%"))
+    sql: Expression = frame.param("request", path, form)  # type: ignore[arg-type]
+    like: Expression = frame.param("request", path, "like")
+    if modifier == "lower":
+        sql, like = frame.dialect.lower(sql), frame.dialect.lower(like)
+    return Operand(sql, kind, "known", like=like)
+
+
+# -- functions ----------------------------------------------------------------------------------------------------
+
+
+def _call(scope: Scope, call: Call, literals: Literals | None) -> Operand:
+    arguments = [resolve(scope, argument, literals) for argument in call.args]
+    dialect = scope.frame.dialect
+    match call.name:
+        case "geoDistance" if len(arguments) == GEO_ARGUMENTS:
+            if any(argument.kind is Kind.TEXT and argument.state == "known" for argument in arguments):
+                raise UnknownName(call.name, scope.base.collection.name)
+            sql = dialect.distance_km(*(argument.sql for argument in arguments))
+            kind: Kind | None = Kind.NUMBER
+        case "strftime" if 1 <= len(arguments) <= STRFTIME_ARGUMENTS_MAX:
+            sql = dialect.strftime([argument.sql for argument in arguments])
+            kind = Kind.TEXT
+        case _:
+            raise UnknownName(f"{call.name}()", scope.base.collection.name)
+    return Operand(
+        sql,
+        kind,
+        is_json=True,
+        joins=tuple({id(join): join for argument in arguments for join in argument.joins}.values()),
+        guards=tuple(guard for argument in arguments for guard in argument.guards),
+    )

@@ -1,0 +1,111 @@
+"""Plans of lists and views: one statement whose rows are JSON, one for the total, and those of what is expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import msgspec
+from sqlalchemy import Select, func, select
+
+from backstay.catalog import Collection
+from backstay.filters import Node, parse
+from backstay.plans.conditions import Condition, all_of, close
+from backstay.plans.dialects.base import Expression
+from backstay.plans.expand import ExpandPlan, ExpandTree, plan_expand
+from backstay.plans.operands import Literals, build
+from backstay.plans.params import Statement
+from backstay.plans.record_json import record_columns
+from backstay.plans.scope import Frame, Scope
+from backstay.plans.sort import order_by
+from backstay.plans.tables import table_of
+
+
+class ReadPlan(msgspec.Struct, frozen=True, eq=False):
+    """How to answer a list or a view.
+
+    rows:   gives the JSON of each record in one column; with `expand` its head, its tail, its id, and the value of
+            each forward relation
+    count:  gives the number of records; None: all records of the collection count
+    """
+
+    rows: Statement
+    count: Statement | None
+    expand: tuple[ExpandPlan, ...] = ()
+    has_expand: bool = False
+
+
+def plan_list(
+    frame: Frame,
+    collection: Collection,
+    *,
+    rule: str | None,
+    node: Node | None = None,
+    sort: Sequence[tuple[str, bool]] = (),
+    picked: Container[str] | None = None,
+    tree: ExpandTree | None = None,
+) -> ReadPlan:
+    """Plan a list. The statement takes `limit` and `offset`; the filter's literals come with each request.
+
+    rule: the list rule; None or '' when there is nothing to check
+    """
+    table = table_of(collection)
+    scope = Scope(frame, collection, table)
+    parts: list[Condition] = []
+    if rule:
+        parts.append(build(scope, parse(rule)))
+    scope.client = not frame.info.viewer.is_superuser
+    if node is not None:
+        parts.append(build(scope, node, Literals()))
+    order = order_by(scope, tuple(sort))
+    condition = scope.guarded(all_of(parts) if parts else None)
+    where = close(condition, frame.dialect) if condition is not None else None
+    source = scope.joins.apply(table)
+    count = None
+    if where is not None:
+        total = select(func.count()).select_from(source).where(where)
+        count = frame.dialect.compile(total, frame.params)
+    rows = _select_rows(scope, picked, tree, frame).select_from(source).order_by(*order)
+    if where is not None:
+        rows = rows.where(where)
+    rows = rows.limit(frame.param("given", "limit")).offset(frame.param("given", "offset"))
+    return ReadPlan(
+        frame.dialect.compile(rows, frame.params),
+        count,
+        plan_expand(frame, collection, tree) if tree else (),
+        bool(tree),
+    )
+
+
+def plan_view(
+    frame: Frame,
+    collection: Collection,
+    *,
+    rule: str | None,
+    picked: Container[str] | None = None,
+    tree: ExpandTree | None = None,
+) -> ReadPlan:
+    """Plan a view. The statement takes `id`."""
+    table = table_of(collection)
+    scope = Scope(frame, collection, table)
+    where = [table.c.id == frame.param("given", "id")]
+    if rule:
+        where.append(scope.subpredicate(rule))
+    query = _select_rows(scope, picked, tree, frame).select_from(table).where(*where)
+    return ReadPlan(
+        frame.dialect.compile(query, frame.params, is_cheap=not rule),
+        None,
+        plan_expand(frame, collection, tree) if tree else (),
+        bool(tree),
+    )
+
+
+def _select_rows(
+    scope: Scope, picked: Container[str] | None, tree: ExpandTree | None, frame: Frame
+) -> Select[tuple[object, ...]]:
+    columns = record_columns(scope, picked)
+    if not tree:
+        return select(columns.whole.label("r"))
+    table = scope.base.source
+    names = (name for name in tree if name in scope.base.collection.by_name)
+    forward: list[Expression] = [table.c[name] for name in names]
+    return select(columns.head.label("h"), columns.tail.label("t"), table.c.id.label("i"), *forward)

@@ -1,0 +1,1 @@
+"""The databases: one Protocol, one module each."""

@@ -1,0 +1,323 @@
+"""SQLite: reads on the event loop, one writer that commits for all who wait.
+
+- Cheap reads run at once on the loop's own connection. A progress handler counts their steps; a query that overruns
+  its budget is interrupted and run again in a thread, and its text is remembered as slow.
+- All writes go to one writer task. It takes every job that waits, runs each in a savepoint, commits once, and
+  answers them all: with `synchronous=FULL` the price of a sync is shared.
+- Nothing here is opened before the process that uses it runs: connections never cross a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from backstay.catalog.fields import DbValue
+from backstay.errors import Unavailable
+from backstay.plans.dialects.sqlite import SqliteDialect
+from backstay.plans.params import Statement
+from backstay.stores.base import (
+    ConstraintViolation,
+    InsufficientStorage,
+    Job,
+    QueryTimeout,
+    Row,
+    UniqueViolation,
+)
+
+T = TypeVar("T")
+
+BUDGET_STEPS = 50_000
+"""Steps of SQLite's machine (about 2 ms) after which a read leaves the event loop."""
+SLOW_TEXTS_MAX = 1000
+STATEMENTS_CACHED = 500
+_UNIQUE = {apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID}
+_BUSY: tuple[type[apsw.Error], ...] = (apsw.BusyError, apsw.LockedError)
+_NO_ROOM: tuple[type[apsw.Error], ...] = (apsw.FullError, apsw.IOError)
+
+
+class SqliteOptions(msgspec.Struct, frozen=True):
+    """Limits of the store.
+
+    query_timeout_s: how long one read may take
+    write_wait_s:    how long a write waits for its turn before it is refused with 503
+    job_timeout_s:   how long one job may hold the transaction
+    group_max:       jobs in one commit
+    readers:         threads for slow reads
+    """
+
+    query_timeout_s: float = 10.0
+    write_wait_s: float = 4.0
+    job_timeout_s: float = 60.0
+    group_max: int = 256
+    readers: int = 2
+
+
+def connect(path: Path, *, read_only: bool) -> apsw.Connection:
+    """Open a connection with the pragmas that Backstay relies on."""
+    db = apsw.Connection(str(path), statementcachesize=STATEMENTS_CACHED)
+    db.set_busy_timeout(5000 if read_only else 0)
+    for pragma in (
+        "journal_mode=WAL",  # readers and the writer don't wait for each other
+        "synchronous=FULL",  # a commit is on disk before it is answered (https://sqlite.org/pragma.html)
+        "foreign_keys=OFF",  # relations are kept by Backstay, which knows about lists and rules
+        "temp_store=MEMORY",
+        "cache_size=-32000",
+        "journal_size_limit=200000000",
+        "trusted_schema=OFF",  # views and indexes may not call functions with side effects
+    ):
+        db.execute(f"PRAGMA {pragma}")
+    if read_only:
+        db.execute("PRAGMA query_only=ON")
+    return db
+
+
+class SqliteTransaction:
+    """The writer's connection, lent to one job."""
+
+    def __init__(self, db: apsw.Connection, threads: ThreadPoolExecutor) -> None:
+        self._db = db
+        self._threads = threads
+        self.acts: list[Callable[[], None]] = []
+
+    async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
+        return list(self._db.execute(statement.sql, values))
+
+    async def execute(self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False) -> int:
+        before = self._db.total_changes()
+        if long:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._threads, self._run, statement.sql, values)
+        else:
+            self._run(statement.sql, values)
+        return self._db.total_changes() - before
+
+    def _run(self, sql: str, values: Sequence[DbValue]) -> None:
+        try:
+            self._db.execute(sql, values)
+        except apsw.ConstraintError as exc:
+            if exc.extendedresult in _UNIQUE:
+                raise UniqueViolation from exc
+            raise ConstraintViolation(str(exc)) from exc
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
+        """Run one statement for many rows, off the event loop."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._run_many, statement.sql, rows)
+
+    def _run_many(self, sql: str, rows: Sequence[Sequence[DbValue]]) -> None:
+        try:
+            self._db.executemany(sql, rows)
+        except apsw.ConstraintError as exc:
+            raise UniqueViolation from exc
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        self.acts.append(act)
+
+
+class _Waiting(msgspec.Struct, eq=False):
+    job: Job[Any]
+    answer: asyncio.Future[Any]
+    since: float
+
+
+class SqliteStore:
+    """A SQLite database in one file."""
+
+    def __init__(self, path: Path, options: SqliteOptions | None = None) -> None:
+        self.dialect = SqliteDialect()
+        self.path = path
+        self.options = options or SqliteOptions()
+        self._slow: OrderedDict[str, None] = OrderedDict()
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._ticks = 0
+
+    async def open(self) -> None:
+        """Open the connections and start the writer. Raises apsw.Error when the file can't be used."""
+        self._writer = connect(self.path, read_only=False)
+        self._reader = connect(self.path, read_only=True)
+        self._reader.set_progress_handler(self._tick, BUDGET_STEPS)
+        self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._threads = ThreadPoolExecutor(self.options.readers, thread_name_prefix="read")
+        self._spare: list[apsw.Connection] = []
+        self._task = asyncio.create_task(self._write_forever(), name="writer")
+
+    async def close(self) -> None:
+        """Finish the jobs that wait, then close every connection."""
+        while not self._queue.empty() or self._busy:
+            await asyncio.sleep(0.001)
+        self._task.cancel()
+        self._threads.shutdown(wait=True)
+        self._commits.shutdown(wait=True)
+        for db in (*self._spare, self._reader, self._writer):
+            db.close()
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def version(self) -> int:
+        """Return a number which changes with each commit of anybody."""
+        return self._reader.pragma("data_version")  # type: ignore[no-any-return]
+
+    async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
+        sql = statement.sql
+        if sql not in self._slow:
+            self._ticks = 0
+            try:
+                return list(self._reader.execute(sql, values))
+            except apsw.InterruptError:
+                self._remember_slow(sql)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._fetch_slowly, sql, values)
+
+    def _tick(self) -> bool:
+        """Stop a read at its second tick: the first may come early, since SQLite counts over all runs of a text."""
+        self._ticks += 1
+        return self._ticks > 1
+
+    def _remember_slow(self, sql: str) -> None:
+        self._slow[sql] = None
+        if len(self._slow) > SLOW_TEXTS_MAX:
+            self._slow.popitem(last=False)
+
+    def _fetch_slowly(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
+        db = self._spare.pop() if self._spare else connect(self.path, read_only=True)
+        deadline = time.monotonic() + self.options.query_timeout_s
+        db.set_progress_handler(lambda: time.monotonic() > deadline, BUDGET_STEPS)
+        try:
+            return list(db.execute(sql, values))
+        except apsw.InterruptError as exc:
+            raise QueryTimeout(self.options.query_timeout_s) from exc
+        finally:
+            self._spare.append(db)
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    _busy = False
+
+    async def write(self, job: Job[T]) -> T:
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Waiting(job, answer, time.monotonic()))
+        return await answer
+
+    async def _write_forever(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            self._busy = True
+            try:
+                await self._write_group(group)
+            except Exception as exc:
+                self._give_up(group, exc)
+            finally:
+                self._busy = False
+
+    def _fill(self, group: list[_Waiting]) -> None:
+        while len(group) < self.options.group_max and not self._queue.empty():
+            group.append(self._queue.get_nowait())
+
+    async def _write_group(self, group: list[_Waiting]) -> None:
+        if not await self._begin(group):
+            return
+        self._fill(group)
+        results: list[tuple[_Waiting, Any]] = []
+        acts: list[Callable[[], None]] = []
+        for waiting in group:
+            if waiting.answer.cancelled():
+                continue
+            tx = SqliteTransaction(self._writer, self._commits)
+            try:
+                results.append((waiting, await self._run_job(waiting.job, tx)))
+                acts += tx.acts
+            except _LostTransaction as exc:
+                self._give_up(group, exc.cause)
+                return
+            except Exception as exc:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(_translate(exc))
+        await self._commit(group, bool(results))
+        for act in acts:
+            act()
+        for waiting, result in results:
+            if not waiting.answer.done():
+                waiting.answer.set_result(result)
+
+    async def _run_job(self, job: Job[Any], tx: SqliteTransaction) -> Any:
+        db = self._writer
+        db.execute("SAVEPOINT job")
+        try:
+            async with asyncio.timeout(self.options.job_timeout_s):
+                result = await job(tx)
+        except BaseException as exc:
+            if not db.in_transaction:
+                raise _LostTransaction(exc) from exc
+            db.execute("ROLLBACK TO job")
+            db.execute("RELEASE job")
+            if isinstance(exc, TimeoutError):
+                raise Unavailable from exc
+            raise
+        db.execute("RELEASE job")
+        return result
+
+    async def _begin(self, group: list[_Waiting]) -> bool:
+        """Take the write lock. While another process holds it, jobs which waited too long are refused."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+            except _BUSY:
+                self._fill(group)
+                self._refuse_late(group)
+                if not group:
+                    return False
+                await loop.run_in_executor(self._commits, time.sleep, 0.002)
+            except apsw.Error as exc:
+                self._give_up(group, exc)
+                return False
+            else:
+                return True
+
+    def _refuse_late(self, group: list[_Waiting]) -> None:
+        limit = time.monotonic() - self.options.write_wait_s
+        for waiting in [item for item in group if item.since < limit]:
+            group.remove(waiting)
+            if not waiting.answer.done():
+                waiting.answer.set_exception(
+                    Unavailable(hint="Another process keeps the database locked; the same request may pass later.")
+                )
+
+    async def _commit(self, group: list[_Waiting], changed: bool) -> None:
+        if not changed:
+            self._writer.execute("ROLLBACK")
+            return
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._commits, self._writer.execute, "COMMIT")
+
+    def _give_up(self, group: list[_Waiting], exc: BaseException) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+        for waiting in group:
+            if not waiting.answer.done():
+                waiting.answer.set_exception(_translate(exc))
+
+
+class _LostTransaction(Exception):
+    """SQLite undid the whole transaction by itself, as it does when the disk is full."""
+
+    def __init__(self, cause: BaseException) -> None:
+        self.cause = cause
+
+
+def _translate(exc: BaseException) -> BaseException:
+    """Turn what SQLite says into an answer."""
+    if isinstance(exc, _NO_ROOM):
+        return InsufficientStorage()
+    if isinstance(exc, _BUSY):
+        return Unavailable()
+    return exc
