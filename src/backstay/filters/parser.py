@@ -138,9 +138,7 @@ class _Parser:
             if call_depth == CALL_DEPTH_MAX:
                 raise FilterSyntaxError(f"Functions may be nested {CALL_DEPTH_MAX} deep.", offset)
             return Call(text, self._arguments(offset, call_depth + 1))
-        raise FilterSyntaxError(
-            f"Expected a field, a quoted text or a number, found {_quoted(text)}.", offset
-        )
+        raise FilterSyntaxError(f"Expected a field, a quoted text or a number, found {_shown(text)}.", offset)
 
     def _arguments(self, offset: int, call_depth: int) -> tuple[Operand, ...]:
         """Read up to the closing parenthesis. A comma may follow the last argument."""
@@ -157,7 +155,7 @@ class _Parser:
                 return tuple(arguments)
             if kind is not Kind.COMMA:
                 raise FilterSyntaxError(
-                    f"Expected ',' or ')' after an argument, found {_quoted(text)}.", after
+                    f"Expected ',' or ')' after an argument, found {_shown(text)}.", after
                 )
 
 
@@ -175,7 +173,7 @@ def _join(kind: Kind, text: str, offset: int) -> tuple[str, int]:
         return text, offset
     if kind in (Kind.NAME, Kind.CALL) and text.lower() in _WORD_JOINS:
         raise FilterSyntaxError(f"Write '{_WORD_JOINS[text.lower()]}' instead of '{text}'.", offset)
-    raise FilterSyntaxError(f"Expected '&&' or '||', found {_quoted(text)}.", offset)
+    raise FilterSyntaxError(f"Expected '&&' or '||', found {_shown(text)}.", offset)
 
 
 def _no_sign(kind: Kind, before: str) -> str:
@@ -183,10 +181,10 @@ def _no_sign(kind: Kind, before: str) -> str:
         return "There is no 'not': write the opposite comparison, like 'a != b'."
     if kind is Kind.OPEN:
         return "A comparison needs an operator before this parenthesis; nothing may stand between a join and a group."
-    return f"Expected an operator like '=' after {_quoted(before)}."
+    return f"Expected an operator like '=' after {_shown(before)}."
 
 
-def _quoted(token: str) -> str:
+def _shown(token: str) -> str:
     """Show a token in a hint, cut to a length that fits one."""
     if not token:
         return "the end"
