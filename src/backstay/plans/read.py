@@ -61,8 +61,9 @@ def plan_list(
     where = close(condition, frame.dialect) if condition is not None else None
     source = scope.joins.apply(table)
     count = None
-    if where is not None:
-        total = select(func.count()).select_from(source).where(where)
+    if where is not None or collection.is_view:
+        total = select(func.count()).select_from(source)
+        total = total.where(where) if where is not None else total
         count = frame.dialect.compile(total, frame.params)
     rows = _select_rows(scope, picked, tree, frame).select_from(source).order_by(*order)
     if where is not None:

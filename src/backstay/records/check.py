@@ -1,0 +1,73 @@
+"""What is wrong with a record: each field by itself, its relations, its unique indexes. All faults at once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from backstay.catalog import Catalog
+from backstay.catalog.fields import Field, FileField, PasswordField, RelationField
+from backstay.catalog.fields.base import REQUIRED
+from backstay.errors import Fault
+from backstay.records.draft import Draft
+from backstay.records.statements import StatementBook
+from backstay.stores.base import Transaction
+
+MISSING_RECORDS = Fault("validation_missing_rel_records", "Failed to find all relation records with the provided ids.")
+MISSING_COLLECTION = Fault(
+    "validation_missing_rel_collection", "Relation connection is missing or cannot be accessed."
+)
+PK_CHANGE = Fault("validation_pk_change", "The record primary key cannot be changed.")
+PK_INVALID = Fault("validation_pk_invalid", "The record primary key is invalid or already exists.")
+_encode = msgspec.json.Encoder().encode
+
+
+async def check_draft(tx: Transaction, catalog: Catalog, book: StatementBook, draft: Draft) -> dict[str, Fault]:
+    """Return the faults of a draft by field."""
+    faults: dict[str, Fault] = {}
+    for field in draft.collection.fields:
+        fault = _check_alone(draft, field)
+        if fault is None and isinstance(field, RelationField):
+            fault = await _check_relation(tx, catalog, book, draft, field)
+        if fault is None and draft.is_new and field.name == "id":
+            fault = await _check_new_id(tx, book, draft)
+        if fault is not None:
+            faults[field.name] = fault
+    return faults
+
+
+def _check_alone(draft: Draft, field: Field) -> Fault | None:
+    value = draft.values[field.name]
+    if isinstance(field, PasswordField):
+        return _check_password(draft, field)
+    if field.name == "id" and draft.old is not None:
+        return PK_CHANGE if value != draft.old["id"] else None
+    if isinstance(field, FileField):
+        kept = field.items(draft.old[field.name]) if draft.old else []
+        return field.check(value, new=draft.is_new) or field.check_names(value, kept)
+    return field.check(value, new=draft.is_new)
+
+
+def _check_password(draft: Draft, field: PasswordField) -> Fault | None:
+    plain = draft.plain.get(field.name)
+    if plain:
+        return field.check_plain(plain)
+    return REQUIRED if field.required and not draft.values[field.name] else None
+
+
+async def _check_relation(
+    tx: Transaction, catalog: Catalog, book: StatementBook, draft: Draft, field: RelationField
+) -> Fault | None:
+    ids = field.items(draft.values[field.name])
+    if draft.old is not None and draft.old[field.name] == draft.values[field.name]:
+        return None
+    if not ids:
+        return None
+    target = catalog.find(field.collectionId)
+    if target is None:
+        return MISSING_COLLECTION
+    rows = await tx.fetch(book.of(target).count_ids, [_encode(ids).decode()])
+    return None if rows[0][0] == len(ids) else MISSING_RECORDS
+
+
+async def _check_new_id(tx: Transaction, book: StatementBook, draft: Draft) -> Fault | None:
+    return PK_INVALID if await tx.fetch(book.of(draft.collection).exists, [draft.id]) else None

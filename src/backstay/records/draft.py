@@ -1,0 +1,127 @@
+"""What a body makes of a record: casts, modifiers, generated values (A3, A4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from backstay.catalog import Collection
+from backstay.catalog.casts import format_date, to_number
+from backstay.catalog.fields import AutodateField, Field, NumberField, PasswordField, TextField, Value
+from backstay.catalog.patterns import generate
+
+Body: TypeAlias = Mapping[str, Any]
+"""What a client sent: field names and modifiers, with JSON values."""
+RecordValues: TypeAlias = dict[str, Value]
+"""A record's own values by field name."""
+
+AUTOGENERATE = ":autogenerate"
+
+
+class Draft(msgspec.Struct, eq=False):
+    """A record as it will be when its write succeeds.
+
+    values: every field's value; passwords stay what they were, new ones wait in `plain`
+    sent:   the fields which the body set
+    added:  by field, what the body adds to a number: the database does the sum
+    plain:  by field, a new password as it was sent
+    """
+
+    collection: Collection
+    values: RecordValues
+    old: RecordValues | None
+    sent: set[str]
+    added: dict[str, float]
+    plain: dict[str, str]
+
+    @property
+    def is_new(self) -> bool:
+        return self.old is None
+
+    @property
+    def id(self) -> str:
+        return str(self.values["id"])
+
+    def changed(self) -> list[Field]:
+        """Return the fields whose value differs from what is stored."""
+        if self.old is None:
+            return list(self.collection.fields)
+        return [field for field in self.collection.fields if self.values[field.name] != self.old[field.name]]
+
+    def body_for_rules(self, body: Body) -> dict[str, Any]:
+        """Return the body as rules see it: fields as they will be, everything else as it was sent."""
+        out = dict(body)
+        for name in self.sent:
+            out[name] = self.plain.get(name, self.values[name])
+        return out
+
+
+def zero_values(collection: Collection) -> RecordValues:
+    """Return the values of a record that nobody has touched."""
+    return {field.name: field.zero for field in collection.fields}
+
+
+def draft_record(
+    collection: Collection, body: Body, old: RecordValues | None, *, superuser: bool, now: datetime
+) -> Draft:
+    """Apply a body to a record, or to a new one when `old` is None. Never fails; `check` finds what is wrong.
+
+    Hidden fields are the superusers' to write; for others they are left as they are.
+    """
+    values = dict(old) if old is not None else zero_values(collection)
+    draft = Draft(collection, values, old, set(), {}, {})
+    for field in collection.fields:
+        is_own_secret = collection.is_auth and field.name == "password"
+        if field.writable and (superuser or not field.hidden or is_own_secret):
+            _apply(draft, field, body)
+    _generate(draft, body)
+    _stamp(draft, now)
+    return draft
+
+
+def _apply(draft: Draft, field: Field, body: Body) -> None:
+    name = field.name
+    if name in body:
+        draft.sent.add(name)
+        if isinstance(field, PasswordField):
+            draft.plain[name] = field.cast(body[name])
+        else:
+            draft.values[name] = field.cast(body[name])
+    for modifier in field.modifiers:
+        key = modifier.replace("name", name)
+        if key in body:
+            draft.sent.add(name)
+            _modify(draft, field, modifier, body[key])
+
+
+def _modify(draft: Draft, field: Field, modifier: str, raw: Any) -> None:
+    name = field.name
+    draft.values[name] = field.apply(draft.values[name], modifier, raw)
+    if isinstance(field, NumberField) and draft.old is not None and name not in draft.plain:
+        change = to_number(raw)
+        draft.added[name] = draft.added.get(name, 0) + (change if modifier == "name+" else -change)
+
+
+def _generate(draft: Draft, body: Body) -> None:
+    """Fill in text fields which generate their values: on creation when empty, and when the body asks for it."""
+    if not draft.is_new:
+        return
+    for field in draft.collection.fields:
+        if not isinstance(field, TextField) or not field.autogeneratePattern:
+            continue
+        prefix = body.get(field.name + AUTOGENERATE)
+        if prefix is not None:
+            draft.sent.add(field.name)
+            draft.values[field.name] = field.cast(prefix) + generate(field.autogeneratePattern)
+        elif not draft.values[field.name]:
+            draft.values[field.name] = generate(field.autogeneratePattern)
+
+
+def _stamp(draft: Draft, now: datetime) -> None:
+    stamp = format_date(now)
+    for field in draft.collection.fields:
+        if isinstance(field, AutodateField) and (field.onCreate if draft.is_new else field.onUpdate):
+            draft.values[field.name] = stamp

@@ -1,0 +1,172 @@
+"""Lists and views: from a query to the bytes of its answer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+
+from backstay.catalog import Catalog, Collection
+from backstay.catalog.fields import DbValue
+from backstay.errors import BadRequest, Forbidden, NotFound
+from backstay.plans.expand import ExpandTree, expand_tree
+from backstay.plans.fields import BadFields, Picker, parse_fields, pick
+from backstay.plans.params import Values, bind
+from backstay.plans.read import ReadPlan, plan_list, plan_view
+from backstay.plans.request import RequestInfo
+from backstay.plans.scope import Frame
+from backstay.plans.sort import parse_sort
+from backstay.records.expander import ExpandRow, Fetch, expand_rows
+from backstay.records.plan_cache import PlanCache, parse_filter
+from backstay.records.query import ListQuery, ViewQuery
+from backstay.stores.base import Row, Store
+from backstay.stores.schema import COUNT_RECORDS
+
+COUNTS_MAX = 1000
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+ONLY_SUPERUSERS = "Only superusers can perform this action."
+
+
+class Reader:
+    """Answers lists and views for one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._plans: PlanCache[ReadPlan] = PlanCache(store.dialect)
+        self._counts: OrderedDict[tuple[str, tuple[DbValue, ...]], tuple[int, int]] = OrderedDict()
+
+    async def list(self, catalog: Catalog, collection: Collection, query: ListQuery, info: RequestInfo) -> bytes:
+        """Return the page of records that the viewer may list (A6).
+
+        Raises Forbidden when the list is for superusers only, BadRequest for what can't be filtered or sorted by.
+        """
+        rule = _rule(collection.listRule, info)
+        picker = picker_of(query.fields)
+        literals: tuple[str | int | float, ...] = ()
+        shape = ""
+        if query.filter:
+            parsed = parse_filter(query.filter)
+            shape, literals = parsed.skeleton, parsed.literals
+        picked = picked_keys(picker)
+        key = ("list", collection.id, info.viewer.shape, shape, query.sort, query.expand, picked)
+
+        def make(frame: Frame) -> ReadPlan:
+            node = parse_filter(query.filter).node if query.filter else None
+            tree = _tree(catalog, collection, query.expand, info, picked)
+            return plan_list(
+                frame, collection, rule=rule, node=node, sort=parse_sort(query.sort), picked=picked, tree=tree
+            )
+
+        plan = self._plans.get(catalog, key, info, make)
+        given: dict[str, DbValue] = {"limit": query.per_page, "offset": (query.page - 1) * query.per_page}
+        values = Values(info, literals, given)
+        total = -1 if query.skip_total else await self._count(collection, plan, values)
+        rows = await self._store.fetch(plan.rows, bind(plan.rows, values))
+        items = await finish_rows(plan, rows, self._store.fetch, info)
+        return _page(items, query, total, picker if picked is None else None)
+
+    async def _count(self, collection: Collection, plan: ReadPlan, values: Values) -> int:
+        """Return the exact total. It is looked up, not counted, for whole collections, and kept until a commit."""
+        statement = plan.count or COUNT_RECORDS
+        bound = bind(statement, values) if plan.count else (collection.id,)
+        version = self._store.version()
+        known = self._counts.get((statement.sql, bound))
+        if known is not None and known[0] == version:
+            return known[1]
+        total = int((await self._store.fetch(statement, bound))[0][0])
+        self._counts[statement.sql, bound] = (version, total)
+        if len(self._counts) > COUNTS_MAX:
+            self._counts.popitem(last=False)
+        return total
+
+    async def view(
+        self, catalog: Catalog, collection: Collection, record_id: str, query: ViewQuery, info: RequestInfo
+    ) -> bytes:
+        """Return one record. Raises Forbidden for superuser-only views, NotFound for what is not the viewer's to see."""
+        rule = _rule(collection.viewRule, info)
+        return await self.view_within(self._store.fetch, catalog, collection, record_id, query, info, rule=rule)
+
+    async def view_within(
+        self,
+        fetch: Fetch,
+        catalog: Catalog,
+        collection: Collection,
+        record_id: str,
+        query: ViewQuery,
+        info: RequestInfo,
+        *,
+        rule: str | None = None,
+    ) -> bytes:
+        """Return one record as `fetch` sees it, which may be within a transaction; `rule` None checks nothing."""
+        picker = picker_of(query.fields)
+        picked = picked_keys(picker)
+        key = ("view", collection.id, info.viewer.shape, rule, query.expand, picked)
+
+        def make(frame: Frame) -> ReadPlan:
+            tree = _tree(catalog, collection, query.expand, info, picked)
+            return plan_view(frame, collection, rule=rule, picked=picked, tree=tree)
+
+        plan = self._plans.get(catalog, key, info, make)
+        rows = await fetch(plan.rows, bind(plan.rows, Values(info, given={"id": record_id})))
+        if not rows:
+            raise NotFound
+        text = (await finish_rows(plan, rows, fetch, info))[0]
+        if picker is not None and picked is None:
+            return _encode(pick(_decode(text), picker))
+        return text.encode()
+
+
+def _rule(rule: str | None, info: RequestInfo) -> str | None:
+    """Return the rule to check, None for superusers. Raises Forbidden when only superusers may pass."""
+    if info.viewer.is_superuser:
+        return None
+    if rule is None:
+        raise Forbidden(ONLY_SUPERUSERS)
+    return rule
+
+
+def picker_of(text: str) -> Picker | None:
+    """Read a `fields` parameter. Raises BadRequest."""
+    if not text:
+        return None
+    try:
+        return parse_fields(text)
+    except BadFields as exc:
+        raise BadRequest(hint=str(exc), at="fields") from exc
+
+
+def picked_keys(picker: Picker | None) -> frozenset[str] | None:
+    """Return the keys which the database can pick by itself, or None when all are needed."""
+    if picker is None or picker.everything or not picker.is_flat or "expand" in picker.keys:
+        return None
+    return frozenset(picker.keys)
+
+
+def _tree(
+    catalog: Catalog, collection: Collection, expand: str, info: RequestInfo, picked: frozenset[str] | None
+) -> ExpandTree | None:
+    if not expand or picked is not None:
+        return None
+    return expand_tree(catalog, collection, expand, info.viewer) or None
+
+
+async def finish_rows(plan: ReadPlan, rows: Sequence[Row], fetch: Fetch, info: RequestInfo) -> list[str]:
+    """Return the JSON of each row, with what is expanded."""
+    if not plan.has_expand:
+        return [row[0] for row in rows]
+    open_rows = [ExpandRow(row[2], row[0], row[1], row[3:]) for row in rows]
+    within = msgspec.structs.replace(info, context="expand")
+    return await expand_rows(open_rows, plan.expand, fetch, within)
+
+
+def _page(items: list[str], query: ListQuery, total: int, picker: Picker | None) -> bytes:
+    pages = -1 if total < 0 else -(-total // query.per_page)
+    body = f"[{','.join(items)}]"
+    if picker is not None:
+        body = _encode(pick(_decode(body), picker)).decode()
+    return (
+        f'{{"items":{body},"page":{query.page},"perPage":{query.per_page},'
+        f'"totalItems":{total},"totalPages":{pages}}}'
+    ).encode()

@@ -1,0 +1,92 @@
+"""The fixed statements of a collection: load a row, insert, update, delete, find references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from backstay.catalog import Collection
+from backstay.catalog.fields import DbValue, RelationField
+from backstay.plans.dialects.base import Dialect
+from backstay.plans.params import Statement
+from backstay.plans.tables import table_of
+from backstay.records.draft import RecordValues
+from backstay.stores.base import Row
+
+
+class RowStatements:
+    """Statements for the rows of one collection; their values go in the order of `names`."""
+
+    def __init__(self, dialect: Dialect, collection: Collection) -> None:
+        self._dialect = dialect
+        self._table = table_of(collection)
+        self.collection = collection
+        self.names = tuple(field.name for field in collection.fields)
+        columns = [self._table.c[name] for name in self.names]
+        by_id = self._table.c.id == sa.bindparam("id")
+        self.load = self._compile(sa.select(*columns).where(by_id))
+        self.insert = self._compile(sa.insert(self._table).values({name: sa.bindparam(name) for name in self.names}))
+        self.delete = self._compile(sa.delete(self._table).where(by_id))
+        self.exists = self._compile(sa.select(self._dialect.number(1)).select_from(self._table).where(by_id))
+        ids = dialect.each(sa.bindparam("ids"), "ids")
+        wanted = sa.select(ids.value).select_from(ids.source)
+        self.count_ids = self._compile(
+            sa.select(sa.func.count()).select_from(self._table).where(self._table.c.id.in_(wanted))
+        )
+        if {"collectionRef", "recordRef"} <= set(self.names):
+            owner = sa.and_(
+                self._table.c.collectionRef == sa.bindparam("owner"), self._table.c.recordRef == sa.bindparam("record")
+            )
+            self.owned_by = self._compile(sa.select(*columns).where(owner))
+        self._updates: dict[tuple[str, ...], Statement] = {}
+
+    def _compile(self, query: object) -> Statement:
+        return self._dialect.compile(query, {}, is_cheap=True)
+
+    def update(self, names: Sequence[str], added: Sequence[str] = ()) -> Statement:
+        """Return what sets `names` and adds to the numbers `added`; the values go in this order, then the id."""
+        key = (*names, "+", *added)
+        found = self._updates.get(key)
+        if found is None:
+            sets = {name: sa.bindparam(f"v_{name}") for name in names}
+            sums = {name: self._table.c[name] + sa.bindparam(f"a_{name}") for name in added}
+            query = sa.update(self._table).where(self._table.c.id == sa.bindparam("r_id"))
+            ordered = query.ordered_values(*((self._table.c[name], value) for name, value in (sets | sums).items()))
+            found = self._updates[key] = self._compile(ordered)
+        return found
+
+    def referring(self, field: RelationField) -> Statement:
+        """Return what finds the records whose `field` holds an id, as rows for `read`."""
+        columns = [self._table.c[name] for name in self.names]
+        column = self._table.c[field.name]
+        if not field.is_list:
+            return self._compile(sa.select(*columns).where(column == sa.bindparam("target")))
+        each = self._dialect.each(column, "refs")
+        holds = sa.select(self._dialect.number(1)).select_from(each.source).where(each.value == sa.bindparam("target"))
+        return self._compile(sa.select(*columns).where(holds.exists()))
+
+    def read(self, row: Row) -> RecordValues:
+        """Turn a row of `load` or `referring` into values."""
+        fields = self.collection.fields
+        return {field.name: field.load(kept) for field, kept in zip(fields, row, strict=True)}
+
+    def bind(self, values: RecordValues, names: Sequence[str] | None = None) -> list[DbValue]:
+        """Return the database values of some fields, of all in the order of `insert` when none are named."""
+        by_name = self.collection.by_name
+        return [by_name[name].store(values[name]) for name in names or self.names]
+
+
+class StatementBook:
+    """Keeps each collection's statements while the collection stays as it is."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._kept: dict[str, RowStatements] = {}
+
+    def of(self, collection: Collection) -> RowStatements:
+        """Return the statements of a collection."""
+        found = self._kept.get(collection.id)
+        if found is None or found.collection is not collection:
+            found = self._kept[collection.id] = RowStatements(self._dialect, collection)
+        return found

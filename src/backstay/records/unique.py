@@ -1,0 +1,50 @@
+"""Which unique index a write broke: found by asking for other records with the same values, not from error text."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from backstay.catalog import Collection
+from backstay.catalog.indexes import Index, parse_index
+from backstay.errors import Fault
+from backstay.plans.dialects.base import Dialect
+from backstay.plans.tables import table_of
+from backstay.records.draft import Draft
+from backstay.stores.base import Transaction
+
+NOT_UNIQUE = Fault("validation_not_unique", "Value must be unique.")
+
+
+async def find_duplicates(tx: Transaction, dialect: Dialect, draft: Draft) -> dict[str, Fault]:
+    """Return the fields of unique indexes in which another record has the same values as the draft."""
+    faults: dict[str, Fault] = {}
+    by_name = draft.collection.by_name
+    for index in unique_indexes(draft.collection):
+        names = [column.name for column in index.columns]
+        values = [by_name[name].store(draft.values[name]) for name in names]
+        statement = dialect.compile(_probe(draft.collection, index), {})
+        if await tx.fetch(statement, [*values, draft.id]):
+            faults |= dict.fromkeys(names, NOT_UNIQUE)
+    return faults
+
+
+def unique_indexes(collection: Collection) -> list[Index]:
+    """Return the unique indexes over plain fields."""
+    parsed = (parse_index(text) for text in collection.indexes)
+    return [
+        index
+        for index in parsed
+        if index and index.unique and all(column.name in collection.by_name for column in index.columns)
+    ]
+
+
+def _probe(collection: Collection, index: Index) -> sa.Select[tuple[int]]:
+    table = table_of(collection)
+    query = sa.select(sa.literal_column("1")).select_from(table)
+    for column in index.columns:
+        value: sa.ColumnElement[str] = table.c[column.name]
+        if column.collate:
+            value = value.collate(column.collate)
+        query = query.where(value == sa.bindparam(f"v_{column.name}"))
+    query = query.where(table.c.id != sa.bindparam("own_id"))
+    return query.where(sa.text(index.where)) if index.where else query

@@ -1,0 +1,73 @@
+"""The catalog as it is stored: a row per collection in `_collections`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from backstay.catalog import Catalog, Collection
+from backstay.catalog.model import RULES, AuthOptions, decode_fields, field_json, options_json
+from backstay.plans.params import Statement
+from backstay.stores.base import Row, Transaction
+
+_COLUMNS = ("id", "system", "type", "name", "fields", "indexes", *RULES, "options", "created", "updated")
+SELECT_COLLECTIONS = Statement(f"SELECT {', '.join(_COLUMNS)} FROM _collections ORDER BY rowid")
+SELECT_VERSION = Statement("SELECT value FROM _params WHERE id = 'catalogVersion'")
+_UPSERT = Statement(
+    f"INSERT INTO _collections ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
+)
+_DELETE = Statement("DELETE FROM _collections WHERE id = ?")
+_BUMP = Statement(
+    "INSERT INTO _params (id, value) VALUES ('catalogVersion', '1') "
+    "ON CONFLICT (id) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+)
+_encode = msgspec.json.Encoder().encode
+_decode_indexes = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_auth = msgspec.json.Decoder(AuthOptions, strict=False).decode
+_decode_any = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def read_collection(row: Row) -> Collection:
+    """Turn a row of `SELECT_COLLECTIONS` into a collection."""
+    values = dict(zip(_COLUMNS, row, strict=True))
+    options = values.pop("options")
+    values["system"] = bool(values["system"])
+    values["fields"] = decode_fields(values["fields"])
+    values["indexes"] = _decode_indexes(values["indexes"])
+    kind = values["type"]
+    return Collection(
+        **values,
+        auth=_decode_auth(options) if kind == "auth" else None,
+        viewQuery=_decode_any(options).get("viewQuery", "") if kind == "view" else "",
+    )
+
+
+def read_catalog(rows: list[Row], version: int) -> Catalog:
+    """Turn the rows of `SELECT_COLLECTIONS` into a catalog."""
+    return Catalog((read_collection(row) for row in rows), version)
+
+
+async def save_collection(tx: Transaction, collection: Collection) -> None:
+    """Write a collection's row."""
+    values = [
+        collection.id,
+        int(collection.system),
+        collection.type,
+        collection.name,
+        _encode([field_json(field) for field in collection.fields]).decode(),
+        _encode(collection.indexes).decode(),
+        *(getattr(collection, rule) for rule in RULES),
+        _encode(options_json(collection, secrets=True)).decode(),
+        collection.created,
+        collection.updated,
+    ]
+    await tx.execute(_UPSERT, values)
+    await tx.execute(_BUMP)
+
+
+async def delete_collection(tx: Transaction, collection: Collection) -> None:
+    """Remove a collection's row."""
+    await tx.execute(_DELETE, (collection.id,))
+    await tx.execute(_BUMP)
