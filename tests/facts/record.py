@@ -87,14 +87,20 @@ def collections(client: httpx.Client) -> Callable[[Line], Line]:
             answer = client.post("/api/collections", json=body)
             assert answer.is_success, (line, answer.text)
         answer = _send(client, line)
-        kept = {key: line[key] for key in ("given", "create", "update", "import", "delete", "then") if key in line}
+        kept = {
+            key: line[key] for key in ("given", "create", "update", "import", "delete", "then") if key in line
+        }
         kept["status"] = answer.status_code
         kept["body"] = _plain(answer.json(), usual) if answer.content else None
         if "then" in line:
             names = [client.get(f"/api/collections/{name}") for name in line["then"]]
             kept["after"] = [_plain(one.json(), usual) if one.is_success else None for one in names]
-        client.put("/api/collections/import", json={"collections": fresh, "deleteMissing": True}).raise_for_status()
-        left = client.get("/api/collections", params={"perPage": 200, "filter": "system=false"}).json()["items"]
+        client.put(
+            "/api/collections/import", json={"collections": fresh, "deleteMissing": True}
+        ).raise_for_status()
+        left = client.get("/api/collections", params={"perPage": 200, "filter": "system=false"}).json()[
+            "items"
+        ]
         assert [item["name"] for item in left] == ["users"], line
         return kept
 
@@ -126,7 +132,10 @@ def _plain(answer: Line, usual: Line) -> Line:
     return body
 
 
-TOPICS: dict[str, Callable[[httpx.Client], Callable[[Line], Line]]] = {"settings": settings, "collections": collections}
+TOPICS: dict[str, Callable[[httpx.Client], Callable[[Line], Line]]] = {
+    "settings": settings,
+    "collections": collections,
+}
 
 
 def main() -> None:
