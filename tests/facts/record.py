@@ -26,6 +26,7 @@ ADDRESS = "127.0.0.1:8419"
 EMAIL, PASSWORD = "facts@example.com", "1234567890"
 
 Line = dict[str, Any]
+KEYS: tuple[str, ...] = ("given", "create", "update", "import", "delete", "then")
 
 
 def start(folder: str) -> tuple[subprocess.Popen[bytes], httpx.Client]:
@@ -87,9 +88,7 @@ def collections(client: httpx.Client) -> Callable[[Line], Line]:
             answer = client.post("/api/collections", json=body)
             assert answer.is_success, (line, answer.text)
         answer = _send(client, line)
-        kept = {
-            key: line[key] for key in ("given", "create", "update", "import", "delete", "then") if key in line
-        }
+        kept: Line = {key: line[key] for key in KEYS if key in line}
         kept["status"] = answer.status_code
         kept["body"] = _plain(answer.json(), usual) if answer.content else None
         if "then" in line:
@@ -124,15 +123,30 @@ def _plain(answer: Line, usual: Line) -> Line:
     if "created" in body:
         body["created"] = body["updated"] = ""
     for key in ("verificationTemplate", "resetPasswordTemplate", "confirmEmailChangeTemplate"):
-        if body.get(key) == usual[key]:
-            body[key] = "default"
+        _shorten(body.get(key, {}), usual[key])
     for key in ("otp", "authAlert"):
-        if key in body and body[key]["emailTemplate"] == usual[key]["emailTemplate"]:
-            body[key]["emailTemplate"] = "default"
+        _shorten(body.get(key, {}).get("emailTemplate", {}), usual[key]["emailTemplate"])
     return body
 
 
+def _shorten(mail: Line, usual: Line) -> None:
+    mail |= {part: "default" for part, text in mail.items() if text == usual[part]}
+
+
+def fresh_site(client: httpx.Client) -> Callable[[Line], Line]:
+    """What a new site answers to GET of a path."""
+    usual = client.get("/api/collections/meta/scaffolds").json()["auth"]
+
+    def ask(line: Line) -> Line:
+        body = client.get(line["get"]).json()
+        items = body["items"] if "items" in body else list(body.values())
+        return {"get": line["get"], "body": [_plain(item, usual) for item in items]}
+
+    return ask
+
+
 TOPICS: dict[str, Callable[[httpx.Client], Callable[[Line], Line]]] = {
+    "fresh": fresh_site,
     "settings": settings,
     "collections": collections,
 }

@@ -199,7 +199,9 @@ def _column(tokens: list[_Token], text: str) -> Column:
         name = tokens[0].name
         if not name:
             raise ValueError(name)
-        return Column(name, collate, sort, is_expression=tokens[0].kind == "word" and not re.fullmatch(r"\w+", name))
+        return Column(
+            name, collate, sort, is_expression=tokens[0].kind == "word" and not re.fullmatch(r"\w+", name)
+        )
     return Column(text[tokens[0].start : tokens[-1].end], collate, sort, is_expression=True)
 
 
