@@ -1,13 +1,13 @@
 """Lay a client's JSON over a typed value: what PATCH means for settings and for collections.
 
 Objects merge, everything else replaces. `null` gives the zero value of its type ("", 0, False, an empty list, an
-object of zeros), unknown keys are ignored, keys match in any case and may stand only once, and nothing is converted:
-the text "7" and the number 7.0 are no integers. That is how the real server reads bodies (JSON of Go, v2).
+object of zeros), unknown keys are ignored, and nothing is converted: the text "7" and the number 7.0 are no
+integers. That is how the real server reads bodies (JSON of Go, v2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -17,6 +17,7 @@ from msgspec import inspect
 S = TypeVar("S", bound=msgspec.Struct)
 
 _INT64_MAX = 2**63 - 1
+_FLOAT_INT_MAX = 2**53
 
 
 class Misfit(ValueError):
@@ -28,20 +29,32 @@ class Misfit(ValueError):
         super().__init__(f"Expected {expected} at '{path}'." if path else f"Expected {expected}.")
 
 
-def overlay(base: S, patch: Mapping[str, Any]) -> S:
+def overlay(base: S, patch: Mapping[str, Any], *, path: str = "", fold: bool = False) -> S:
     """Return `base` with everything replaced that `patch` names.
 
-    base:  a frozen struct of text, numbers, booleans, tuples, dicts and structs of the same
+    base:  a frozen struct of text, numbers, booleans, lists, tuples, dicts and structs of the same
     patch: decoded JSON
+    path:  where in the body `patch` stands, for errors
+    fold:  match keys in any case
 
     Raises Misfit when a value doesn't fit, or a key stands there twice in different case.
     """
-    return cast("S", _struct(_shape(type(base)), base, patch, ""))
+    names = _names(type(base), fold)
+    changes: dict[str, Any] = {}
+    for key, value in patch.items():
+        field = names.get(key.lower() if fold else key)
+        if field is None:
+            continue
+        at = f"{path}.{field.encode_name}" if path else field.encode_name
+        if field.name in changes:
+            raise Misfit(at, "the key only once")
+        changes[field.name] = _value(field.type, getattr(base, field.name), value, at, fold)
+    return msgspec.structs.replace(base, **changes) if changes else base
 
 
-def fresh(kind: type[S], patch: Mapping[str, Any]) -> S:
-    """Return a new `kind` from `patch`, zeros (not defaults) where it is silent. Raises Misfit."""
-    return cast("S", _struct(_shape(kind), _zero(_shape(kind)), patch, ""))
+def zero(kind: type[S]) -> S:
+    """Return a `kind` of zeros, whatever its defaults are."""
+    return cast("S", _zero(_shape(kind)))
 
 
 @cache
@@ -49,33 +62,28 @@ def _shape(kind: type[msgspec.Struct]) -> inspect.StructType:
     return cast("inspect.StructType", inspect.type_info(kind))
 
 
-def _struct(shape: inspect.StructType, base: Any, patch: Mapping[str, Any], path: str) -> msgspec.Struct:
-    by_name = {field.encode_name.lower(): field for field in shape.fields}
-    changes: dict[str, Any] = {}
-    for key, value in patch.items():
-        field = by_name.get(key.lower())
-        if field is None:
-            continue
-        if field.name in changes:
-            raise Misfit(f"{path}{key}", "the key only once")
-        old = getattr(base, field.name)
-        changes[field.name] = _value(field.type, old, value, f"{path}{field.encode_name}")
-    return cast("msgspec.Struct", msgspec.structs.replace(base, **changes)) if changes else base
+@cache
+def _names(kind: type[msgspec.Struct], fold: bool) -> dict[str, inspect.Field]:
+    fields = _shape(kind).fields
+    return {field.encode_name.lower() if fold else field.encode_name: field for field in fields}
 
 
-def _value(kind: inspect.Type, old: Any, new: Any, path: str) -> Any:
+def _value(kind: inspect.Type, old: Any, new: Any, path: str, fold: bool) -> Any:
     if isinstance(kind, inspect.UnionType):
-        return None if new is None else _value(_without_none(kind), None, new, path)
+        return None if new is None else _value(_without_none(kind), old, new, path, fold)
     if new is None:
         return _zero(kind)
     match kind:
         case inspect.StructType():
             base = _zero(kind) if old is None else old
-            return _struct(kind, base, _expect(new, Mapping, "an object", path), f"{path}.")
-        case inspect.VarTupleType():
-            items = cast("Sequence[Any]", _expect(new, list, "a list", path))
-            zero = _zero(kind.item_type)
-            return tuple(_value(kind.item_type, zero, item, f"{path}.{at}") for at, item in enumerate(items))
+            return overlay(base, _expect(new, Mapping, "an object", path), path=path, fold=fold)
+        case inspect.VarTupleType() | inspect.ListType():
+            items = cast("list[Any]", _expect(new, list, "a list", path))
+            empty = _zero(kind.item_type)
+            read = [
+                _value(kind.item_type, empty, item, f"{path}.{at}", fold) for at, item in enumerate(items)
+            ]
+            return read if isinstance(kind, inspect.ListType) else tuple(read)
         case inspect.DictType():
             return dict(_expect(new, Mapping, "an object", path))
         case inspect.AnyType():
@@ -91,9 +99,10 @@ def _scalar(kind: inspect.Type, new: Any, path: str) -> Any:
         case inspect.BoolType():
             return _expect(new, bool, "true or false", path)
         case inspect.FloatType():
-            if isinstance(new, bool):
+            if isinstance(new, bool) or not isinstance(new, int | float):
                 raise Misfit(path, "a number")
-            return float(_expect(new, (int, float), "a number", path))
+            # 5.0 is written as 5, as Go does
+            return int(new) if float(new).is_integer() and abs(new) <= _FLOAT_INT_MAX else float(new)
         case inspect.IntType():
             if isinstance(new, bool) or not isinstance(new, int) or abs(new) > _INT64_MAX:
                 raise Misfit(path, "a whole number")
@@ -102,7 +111,7 @@ def _scalar(kind: inspect.Type, new: Any, path: str) -> Any:
             raise TypeError(f"overlay knows no {type(kind).__name__}")
 
 
-def _expect(value: Any, kind: type[Any] | tuple[type[Any], ...], expected: str, path: str) -> Any:
+def _expect(value: Any, kind: type[Any], expected: str, path: str) -> Any:
     if not isinstance(value, kind):
         raise Misfit(path, expected)
     return value
@@ -127,6 +136,8 @@ def _zero(kind: inspect.Type) -> Any:
             return 0.0
         case inspect.VarTupleType():
             return ()
+        case inspect.ListType():
+            return []
         case inspect.DictType():
             return {}
         case _:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from backstay.errors import BadRequest
-from backstay.settings import Settings, decode, encode, merge, public, validate
+from backstay.settings import Settings, decode, encode, merge, public, rename_collection, validate
 
 FACTS = Path(__file__).parent.parent / "facts" / "settings.jsonl"
 LINES = [json.loads(line) for line in FACTS.read_text().splitlines()]
@@ -80,3 +80,11 @@ def test_a_wrong_type_is_explained() -> None:
         merge(Settings(), {"logs": {"maxDays": "7"}})
     assert refusal.value.at == "logs.maxDays"
     assert refusal.value.hint == "Expected a whole number at 'logs.maxDays'."
+
+
+def test_rate_limits_follow_a_renamed_collection() -> None:
+    rules = [
+        {"label": label, "duration": 1, "maxRequests": 1} for label in ("posts:list", "posts2:list", "*:list")
+    ]
+    renamed = rename_collection(merge(Settings(), {"rateLimits": {"rules": rules}}), "posts", "articles")
+    assert [rule.label for rule in renamed.rate_limits.rules] == ["articles:list", "posts2:list", "*:list"]

@@ -19,12 +19,41 @@ _QUIET = re2.Options()
 _QUIET.log_errors = False
 
 
+_REASONS = {
+    "missing )": "missing closing )",
+    "missing ]": "missing closing ]",
+    "no argument for repetition operator": "missing argument to repetition operator",
+    "bad repetition operator": "invalid nested repetition operator",
+    "invalid repetition size": "invalid repeat count",
+    "invalid named capture group": "invalid named capture",
+    "invalid perl operator": "invalid or unsupported Perl syntax",
+    "trailing \\": "trailing backslash at end of expression",
+}
+"""What RE2 says, and what Go's regexp, which has the same syntax, calls it."""
+
+
 def check_pattern(pattern: str) -> str | None:
-    """Return why `pattern` can't be used, or None."""
+    """Return why `pattern` can't be used, in the protocol's words, or None."""
     try:
         re2.compile(pattern, _QUIET)
     except re2.error as exc:
-        return str(exc)
+        text = exc.args[0] if exc.args else ""
+        said, _, where = (text.decode(errors="replace") if isinstance(text, bytes) else str(text)).partition(
+            ": "
+        )
+        return f"Error parsing regexp: {_REASONS.get(said, said)}: `{where}`."
+    return None
+
+
+_ANCHORS = {"^": 9, "$": 10, r"\A": 9, r"\z": 10, r"\b": 11, r"\B": 12}
+_PIECES = std_re.compile(r"\\Q.*?\\E|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|.", std_re.DOTALL)
+
+
+def check_generator(pattern: str) -> str | None:
+    """Return why no text can be made from `pattern`, in the protocol's words, or None: anchors can't be made."""
+    for piece in _PIECES.findall(pattern):
+        if piece in _ANCHORS:
+            return f"Unsupported pattern operator {_ANCHORS[piece]}."
     return None
 
 

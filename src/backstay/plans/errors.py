@@ -23,7 +23,9 @@ class NotListable(BadRequest):
     """A path leads into a collection whose records the viewer may not list."""
 
     def __init__(self, collection: str) -> None:
-        super().__init__(hint=f"The records of '{collection}' can't be used here: they are not listable for you.")
+        super().__init__(
+            hint=f"The records of '{collection}' can't be used here: they are not listable for you."
+        )
 
 
 class TooComplex(BadRequest):

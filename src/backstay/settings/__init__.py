@@ -19,6 +19,7 @@ from backstay.settings.model import (
     encode,
     merge,
     public,
+    rename_collection,
 )
 from backstay.settings.validate import validate
 
@@ -40,5 +41,6 @@ __all__ = [
     "merge",
     "parse_cron",
     "public",
+    "rename_collection",
     "validate",
 ]

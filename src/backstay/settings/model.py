@@ -136,7 +136,7 @@ def decode(text: str | bytes) -> Settings:
 
     Raises ValueError when `text` is no JSON object of settings.
     """
-    return overlay(Settings(), _decode_object(text))
+    return overlay(Settings(), _decode_object(text), fold=True)
 
 
 def encode(settings: Settings) -> bytes:
@@ -160,8 +160,22 @@ def merge(settings: Settings, patch: Mapping[str, Any]) -> Settings:
     Raises BadRequest when a value has the wrong type.
     """
     try:
-        return overlay(settings, patch)
+        return overlay(settings, patch, fold=True)
     except Misfit as misfit:
         raise BadRequest(
             "An error occurred while loading the submitted data.", hint=str(misfit), at=misfit.path or None
         ) from misfit
+
+
+def rename_collection(settings: Settings, old: str, new: str) -> Settings:
+    """Return `settings` with the rate limits of the collection `old` under its new name."""
+    prefix = f"{old}:"
+    rules = tuple(
+        msgspec.structs.replace(rule, label=f"{new}:{rule.label.removeprefix(prefix)}")
+        if rule.label.startswith(prefix)
+        else rule
+        for rule in settings.rate_limits.rules
+    )
+    return msgspec.structs.replace(
+        settings, rate_limits=msgspec.structs.replace(settings.rate_limits, rules=rules)
+    )

@@ -112,7 +112,9 @@ class Dialect:
 
     # -- functions ------------------------------------------------------------------------------------------
 
-    def distance_km(self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression) -> Expression:
+    def distance_km(
+        self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression
+    ) -> Expression:
         """Return the great-circle distance (spherical law of cosines, radius 6,371 km)."""
         raise AssertionError(self.name)
 
@@ -145,4 +147,3 @@ class Dialect:
 def scalar(query: Select[Any]) -> Expression:
     """Return a one-column query as an expression."""
     return query.scalar_subquery()
-

@@ -51,7 +51,9 @@ class SqliteDialect(Dialect):
         end = self.text(f"{fixed}}}")
         return end if out is None else out.concat(end)
 
-    def distance_km(self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression) -> Expression:
+    def distance_km(
+        self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression
+    ) -> Expression:
         cosine = func.cos(func.radians(lat_a)) * func.cos(func.radians(lat_b)) * func.cos(
             func.radians(lon_b) - func.radians(lon_a)
         ) + func.sin(func.radians(lat_a)) * func.sin(func.radians(lat_b))
