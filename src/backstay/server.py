@@ -188,7 +188,7 @@ async def _drain(server: Server, serving: asyncio.Future[None], requests: Reques
 
     Granian alone would wait for ever for a stream that never ends or a client that stopped reading.
     """
-    server.stop()
+    server.stop()  # type: ignore[no-untyped-call]  # Granian types no results
     await asyncio.wait({serving}, timeout=DRAIN_S)
     if not serving.done():
         requests.cancel()
