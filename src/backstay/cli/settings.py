@@ -1,0 +1,83 @@
+"""Options which several commands share, each also an environment variable `BACKSTAY_*`, and their values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from backstay.folders import check_site_folder, ensure_data_folder
+from backstay.options import (
+    DEFAULT_HTTP,
+    DEFAULT_ORIGINS,
+    ServeOptions,
+    parse_address,
+    parse_origins,
+    parse_workers,
+)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+http_option = click.option(
+    "--http",
+    metavar="HOST:PORT",
+    default=DEFAULT_HTTP,
+    envvar="BACKSTAY_HTTP",
+    show_envvar=True,
+    show_default=True,
+    help="Where to listen; ':8090' listens on every interface.",
+)
+workers_option = click.option(
+    "--workers",
+    metavar="N",
+    default="1",
+    envvar="BACKSTAY_WORKERS",
+    show_envvar=True,
+    show_default=True,
+    help="Worker processes. One serves most sites best on SQLite.",
+)
+origins_option = click.option(
+    "--origins",
+    metavar="LIST",
+    default=DEFAULT_ORIGINS,
+    envvar="BACKSTAY_ORIGINS",
+    show_envvar=True,
+    show_default=True,
+    help="Web origins whose pages may call the API, separated by commas.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
+
+
+def data_option(default: str) -> Callable[[Command], Command]:
+    """Return the `--data` option; `default` is what help says it is when not given."""
+    return click.option(
+        "--data",
+        metavar="DIR",
+        default=None,
+        envvar="BACKSTAY_DATA",
+        show_envvar=True,
+        show_default=default,
+        help="The folder of the database and the files.",
+    )
+
+
+def read_options(*, site: str, http: str, data: str | None, workers: str, origins: str) -> ServeOptions:
+    """Turn texts into `ServeOptions`, with the data folder made and usable. Raises SetupError."""
+    options = ServeOptions(
+        address=parse_address(http),
+        site=Path(site),
+        data=Path(data) if data else Path(site) / "data",
+        workers=parse_workers(workers),
+        origins=parse_origins(origins),
+    )
+    check_site_folder(options.site)
+    ensure_data_folder(options.data)
+    return options
+
+
+def data_folder(data: str | None) -> Path:
+    """Return the data folder a command works on when it isn't told a site."""
+    return Path(data) if data else Path(os.curdir) / "data"
