@@ -21,7 +21,9 @@ def serve(site: str, http: str, data: str | None, workers: str, origins: str) ->
     Everything is made on the first start: the data folder, the database in it, the system collections.
     SIGTERM and Ctrl-C let requests in flight finish, for 1.5 s, and end with exit code 0.
     """
-    return serve_until_stopped(read_options(site=site, http=http, data=data, workers=workers, origins=origins))
+    return serve_until_stopped(
+        read_options(site=site, http=http, data=data, workers=workers, origins=origins)
+    )
 
 
 def serve_until_stopped(options: ServeOptions, *, more: str = "") -> int:
