@@ -40,6 +40,7 @@ def _welcome(options: ServeOptions) -> str:
     workers = f" ({options.workers} workers)" if options.workers > 1 else ""
     return (
         f"Backstay {__version__} is ready{workers}; Ctrl-C stops it.\n"
-        f"  API:  {options.address.url}/api/\n"
-        f"  data: {options.data}/\n"
+        f"  API:   {options.address.url}/api/\n"
+        f"  start: {options.address.url}/\n"
+        f"  data:  {options.data}/\n"
     )
