@@ -20,8 +20,6 @@ from backstay.folders import ensure_data_folder
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
-PASSWORD_HELP = "PASSWORD: asked for when missing; '-' reads it from standard input."
-
 
 @click.group()
 def superuser() -> None:
@@ -38,24 +36,24 @@ _takes_password = click.argument("password", required=False)
 
 
 @superuser.command()
-@_takes_password
 @_takes_email
+@_takes_password
 def create(email: str, password: str | None, data: str | None, as_json: bool) -> None:
     """Create a superuser. PASSWORD is asked for when missing; '-' reads it from standard input."""
     _change("create", email, _password(password), data=data, as_json=as_json)
 
 
 @superuser.command()
-@_takes_password
 @_takes_email
+@_takes_password
 def update(email: str, password: str | None, data: str | None, as_json: bool) -> None:
     """Give a superuser a new password; all of its tokens end."""
     _change("update", email, _password(password), data=data, as_json=as_json)
 
 
 @superuser.command()
-@_takes_password
 @_takes_email
+@_takes_password
 def upsert(email: str, password: str | None, data: str | None, as_json: bool) -> None:
     """Create a superuser, or give it a new password when it exists."""
     _change("upsert", email, _password(password), data=data, as_json=as_json)
@@ -101,4 +99,6 @@ def _change(verb: str, email: str, password: str, *, data: str | None, as_json: 
         asyncio.run(change())
     except RequestError as exc:
         raise setup_error(exc, what=f"cannot {verb} superuser '{email}'") from exc
-    click.echo(json.dumps({"action": verb, "email": email}) if as_json else f"{DONE[verb]} superuser {email}.")
+    click.echo(
+        json.dumps({"action": verb, "email": email}) if as_json else f"{DONE[verb]} superuser {email}."
+    )
