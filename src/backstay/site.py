@@ -20,9 +20,12 @@ from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
 from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes, load_catalog
-from backstay.errors import SetupError
+from backstay.catalog.model import SUPERUSERS
+from backstay.errors import BadRequest, NotFound, SetupError
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
+from backstay.plans.request import RequestInfo, Viewer
+from backstay.records.query import ViewQuery
 from backstay.records.reader import Reader
 from backstay.records.writer import Writer
 from backstay.settings import Settings, decode, encode
@@ -98,6 +101,34 @@ class Site:
 
         await self.store.write(job)
         self.settings, self._settings_text = settings, text
+
+    async def change_superuser(self, verb: str, email: str, password: str) -> None:
+        """Create, update, upsert or delete a superuser by its e-mail address.
+
+        Raises BadRequest with all faults, NotFound when there is none to update or delete.
+        """
+        superusers = self.superusers
+        rows = await self.store.fetch(self.book.of(superusers).find_by("email", ""), [email])
+        record_id = str(self.book.of(superusers).read(rows[0])["id"]) if rows else None
+        body = {"email": email, "password": password, "passwordConfirm": password}
+        info = RequestInfo(viewer=Viewer(superusers))
+        if record_id is None and verb in {"create", "upsert"}:
+            await self.writer.create(self.catalog, superusers, body, ViewQuery(), info)
+        elif record_id is None:
+            raise NotFound(f"There is no superuser {email}.")
+        elif verb == "delete":
+            await self.writer.delete(self.catalog, superusers, record_id, info)
+        elif verb == "create":
+            raise BadRequest(f"There is already a superuser {email}.", hint="Use 'update' or 'upsert'.")
+        else:
+            await self.writer.update(self.catalog, superusers, record_id, body, ViewQuery(), info)
+
+    @property
+    def superusers(self) -> Collection:
+        """The collection of those who may do everything."""
+        found = self.catalog.find(SUPERUSERS)
+        assert found is not None, "every site has its system collections"
+        return found
 
     async def create_collection(self, definition: Body) -> Collection:
         """Create a collection from its JSON. Raises BadRequest with all faults."""

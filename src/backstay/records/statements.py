@@ -61,7 +61,7 @@ class RowStatements:
         column = self._table.c[name]
         value = column.collate(collation) if collation else column
         columns = [self._table.c[item] for item in self.names]
-        return self._compile(sa.select(*columns).where(value == sa.bindparam("value")).limit(self._dialect.number(2)))
+        return self._compile(sa.select(*columns).where(value == sa.bindparam("value")))
 
     def referring(self, field: RelationField) -> Statement:
         """Return what finds the records whose `field` holds an id, as rows for `read`."""
