@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backstay.errors import NotFound, RequestError
-from backstay.http import auth, records, settings
+from backstay.http import auth, batch, records, settings
 from backstay.http.replies import Reply, encode, error_reply
 from backstay.site import Site
 
@@ -109,7 +109,7 @@ def create_application(
         async with site as opened:
             yield {"site": opened}
 
-    routes = [*records.routes, *auth.routes, *settings.routes, *extra]
+    routes = [*records.routes, *auth.routes, *settings.routes, *batch.routes, *extra]
     return Common(_Routes(routes, lifespan), origins)
 
 
