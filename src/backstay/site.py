@@ -18,9 +18,9 @@ from backstay.accounts.sign_in import SignIn
 from backstay.accounts.viewers import Viewers
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
+from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes, load_catalog
-from backstay.catalog.model import SUPERUSERS
 from backstay.errors import BadRequest, NotFound, SetupError
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement

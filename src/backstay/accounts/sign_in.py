@@ -54,13 +54,20 @@ class MfaRequired(RequestError):
 class SignIn:
     """The ways of signing in to one site."""
 
-    def __init__(self, store: Store, book: StatementBook, reader: Reader, viewers: Viewers, hasher: Hasher) -> None:
+    def __init__(
+        self, store: Store, book: StatementBook, reader: Reader, viewers: Viewers, hasher: Hasher
+    ) -> None:
         self._store, self._book, self._reader = store, book, reader
         self._viewers, self._hasher = viewers, hasher
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
 
     async def with_password(
-        self, catalog: Catalog, collection: Collection, body: dict[str, Any], query: ViewQuery, info: RequestInfo
+        self,
+        catalog: Catalog,
+        collection: Collection,
+        body: dict[str, Any],
+        query: ViewQuery,
+        info: RequestInfo,
     ) -> bytes:
         """Sign in with an identity and a password (A5). All refusals look alike and take the same time.
 
@@ -175,7 +182,12 @@ class SignIn:
         await self._store.write(consume)
 
     async def refresh(
-        self, catalog: Catalog, collection: Collection, signed_in: SignedIn, query: ViewQuery, info: RequestInfo
+        self,
+        catalog: Catalog,
+        collection: Collection,
+        signed_in: SignedIn,
+        query: ViewQuery,
+        info: RequestInfo,
     ) -> bytes:
         """Give a fresh token for a valid one; a token that can't be refreshed comes back as it is."""
         auth = auth_of(collection)
@@ -216,7 +228,12 @@ class SignIn:
         return issue(claims, signing_key(str(record["tokenKey"]), auth.authToken.secret))
 
     async def satisfies(
-        self, catalog: Catalog, collection: Collection, rule: str | None, record: RecordValues, info: RequestInfo
+        self,
+        catalog: Catalog,
+        collection: Collection,
+        rule: str | None,
+        record: RecordValues,
+        info: RequestInfo,
     ) -> bool:
         """Tell whether an auth record satisfies a rule of its collection; None is never satisfied."""
         if not rule:
@@ -258,7 +275,9 @@ def _credentials(body: dict[str, Any], auth: AuthOptions) -> tuple[str, str, str
     for key in ("identity", "password", "identityField"):
         value = body.get(key)
         if value is not None and not isinstance(value, str):
-            raise BadRequest("An error occurred while loading the submitted data.", hint=f"'{key}' must be text.")
+            raise BadRequest(
+                "An error occurred while loading the submitted data.", hint=f"'{key}' must be text."
+            )
         texts[key] = value or ""
     for key in ("identity", "password"):
         if not texts[key]:

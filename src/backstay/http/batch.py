@@ -67,7 +67,9 @@ class Failed(Exception):
 async def batch(ask: Ask) -> Reply:
     limits = ask.site.settings.batch
     if not limits.enabled or limits.max_requests <= 0:
-        raise Forbidden("Batch requests are not allowed.", hint="A superuser can allow them: settings, batch.enabled.")
+        raise Forbidden(
+            "Batch requests are not allowed.", hint="A superuser can allow them: settings, batch.enabled."
+        )
     parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
     items = _read(parsed.values, limits.max_requests)
     try:
@@ -139,7 +141,9 @@ async def _understand(ask: Ask, item: BatchItem) -> Write:
     many, one = _MANY.fullmatch(path), _ONE.fullmatch(path)
     found = many if item.method in {"POST", "PUT"} else one if item.method in {"PATCH", "DELETE"} else None
     if found is None:
-        raise BadRequest(hint="A batch takes POST and PUT on .../records, PATCH and DELETE on .../records/ID.")
+        raise BadRequest(
+            hint="A batch takes POST and PUT on .../records, PATCH and DELETE on .../records/ID."
+        )
     collection = ask.site.catalog.find(unquote(found[1]))
     if collection is None:
         raise NotFound(MISSING_COLLECTION)
@@ -175,7 +179,9 @@ async def _write(ask: Ask, tx: Transaction, write: Write) -> bytes:
             tx, catalog, collection, record_id, write.body, write.query, info, write.hashes
         )
     else:
-        body = await writer.create_within(tx, catalog, collection, write.body, write.query, info, write.hashes)
+        body = await writer.create_within(
+            tx, catalog, collection, write.body, write.query, info, write.hashes
+        )
     return b'{"body":' + body + b',"status":200}'
 
 

@@ -26,7 +26,9 @@ async def create_record(ask: Ask) -> Reply:
     body = await parse_body(ask.request)
     site = ask.site
     return Reply(
-        await site.writer.create(site.catalog, collection, body.values, ask.view_query(), ask.info(body.values))
+        await site.writer.create(
+            site.catalog, collection, body.values, ask.view_query(), ask.info(body.values)
+        )
     )
 
 
@@ -35,7 +37,9 @@ async def update_record(ask: Ask) -> Reply:
     body = await parse_body(ask.request)
     site, info = ask.site, ask.info(body.values)
     return Reply(
-        await site.writer.update(site.catalog, collection, ask.path("id"), body.values, ask.view_query(), info)
+        await site.writer.update(
+            site.catalog, collection, ask.path("id"), body.values, ask.view_query(), info
+        )
     )
 
 
@@ -49,9 +53,9 @@ _MANY = "/api/collections/{collection}/records"
 _ONE = _MANY + "/{id}"
 
 routes: list[BaseRoute] = [
-    Route(_ONE, Door(view_record), methods=["GET"]),
-    Route(_MANY, Door(list_records), methods=["GET"]),
-    Route(_MANY, Door(create_record), methods=["POST"]),
-    Route(_ONE, Door(update_record), methods=["PATCH"]),
-    Route(_ONE, Door(delete_record), methods=["DELETE"]),
+    Route(_ONE, Door(view_record, "view"), methods=["GET"]),
+    Route(_MANY, Door(list_records, "list"), methods=["GET"]),
+    Route(_MANY, Door(create_record, "create"), methods=["POST"]),
+    Route(_ONE, Door(update_record, "update"), methods=["PATCH"]),
+    Route(_ONE, Door(delete_record, "delete"), methods=["DELETE"]),
 ]

@@ -21,7 +21,9 @@ def _text(body: Body, key: str) -> str:
 
 def needs_old_password(draft: Draft, body: Body, *, manager: bool) -> bool:
     """Tell whether the change of a password must be confirmed with the old one."""
-    return not draft.is_new and not manager and bool(_text(body, "password") or _text(body, "passwordConfirm"))
+    return (
+        not draft.is_new and not manager and bool(_text(body, "password") or _text(body, "passwordConfirm"))
+    )
 
 
 def check_auth_draft(draft: Draft, body: Body, *, manager: bool, old_password_ok: bool) -> dict[str, Fault]:

@@ -37,7 +37,9 @@ class Reader:
         self._plans: PlanCache[ReadPlan] = PlanCache(store.dialect)
         self._counts: OrderedDict[tuple[str, tuple[DbValue, ...]], tuple[int, int]] = OrderedDict()
 
-    async def list(self, catalog: Catalog, collection: Collection, query: ListQuery, info: RequestInfo) -> bytes:
+    async def list(
+        self, catalog: Catalog, collection: Collection, query: ListQuery, info: RequestInfo
+    ) -> bytes:
         """Return the page of records that the viewer may list (A6).
 
         Raises Forbidden when the list is for superusers only, BadRequest for what can't be filtered or sorted by.
@@ -86,7 +88,9 @@ class Reader:
     ) -> bytes:
         """Return one record. Raises Forbidden for superuser-only views, NotFound for what is not the viewer's to see."""
         rule = _rule(collection.viewRule, info)
-        return await self.view_within(self._store.fetch, catalog, collection, record_id, query, info, rule=rule)
+        return await self.view_within(
+            self._store.fetch, catalog, collection, record_id, query, info, rule=rule
+        )
 
     async def view_within(
         self,

@@ -90,7 +90,9 @@ class Writer:
     ) -> bytes:
         """Create a record in a transaction of the caller's."""
         check_writable(collection, collection.createRule, info)
-        draft = draft_record(collection, body, None, superuser=info.viewer.is_superuser, now=datetime.now(UTC))
+        draft = draft_record(
+            collection, body, None, superuser=info.viewer.is_superuser, now=datetime.now(UTC)
+        )
         info = msgspec.structs.replace(info, body=draft.body_for_rules(body))
         if not await self._satisfies(tx, catalog, draft, collection.createRule, info):
             raise BadRequest(CREATE_FAILED)
@@ -151,11 +153,15 @@ class Writer:
         statements = self.book.of(draft.collection)
         values: list[DbValue] = [*statements.bind(draft.values, changed)] if changed else []
         values += draft.added.values()
-        await self._run(tx, draft, statements.update(changed, tuple(draft.added)), [*values, draft.id], UPDATE_FAILED)
+        await self._run(
+            tx, draft, statements.update(changed, tuple(draft.added)), [*values, draft.id], UPDATE_FAILED
+        )
 
     # -- deleting -------------------------------------------------------------------------------------------
 
-    async def delete(self, catalog: Catalog, collection: Collection, record_id: str, info: RequestInfo) -> None:
+    async def delete(
+        self, catalog: Catalog, collection: Collection, record_id: str, info: RequestInfo
+    ) -> None:
         """Delete a record with all that cascades. Raises NotFound, or BadRequest when a required relation holds it."""
         check_writable(collection, collection.deleteRule, info)
 
@@ -195,10 +201,20 @@ class Writer:
         new: dict[str, str] = {}
         for field in collection.fields:
             plain = body.get(field.name) if isinstance(field, PasswordField) else None
-            if isinstance(field, PasswordField) and isinstance(plain, str) and plain and not field.check_plain(plain):
+            if (
+                isinstance(field, PasswordField)
+                and isinstance(plain, str)
+                and plain
+                and not field.check_plain(plain)
+            ):
                 new[field.name] = await self._hasher.hash(plain)
         old_password = body.get("oldPassword")
-        if not collection.is_auth or record_id is None or not isinstance(old_password, str) or not old_password:
+        if (
+            not collection.is_auth
+            or record_id is None
+            or not isinstance(old_password, str)
+            or not old_password
+        ):
             return Hashes(new)
         rows = await self._store.fetch(self.book.of(collection).load, [record_id])
         stored = str(self.book.of(collection).read(rows[0])["password"]) if rows else ""
@@ -247,7 +263,10 @@ class Writer:
             if draft.collection.is_superusers:
                 draft.values["verified"] = True
             manager = await self.is_manager(tx, catalog, draft, info)
-            fits = bool(hashes.old_password_fits) and (draft.old or {}).get("password") == hashes.old_password_fits
+            fits = (
+                bool(hashes.old_password_fits)
+                and (draft.old or {}).get("password") == hashes.old_password_fits
+            )
             faults |= check_auth_draft(draft, body, manager=manager, old_password_ok=fits)
             if faults:
                 raise BadRequest(message, faults)
