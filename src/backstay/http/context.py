@@ -17,7 +17,7 @@ from backstay.errors import BadRequest, Forbidden, NotFound, RequestError, Unaut
 from backstay.http.replies import Reply, error_reply
 from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import RequestInfo, Viewer
-from backstay.records.query import ListQuery, ViewQuery
+from backstay.records.query import ListQuery, RecordCall, ViewQuery
 from backstay.site import Site
 
 QUERY_MAX_BYTES = 64 << 10
@@ -130,6 +130,13 @@ class Ask:
             raise Unauthorized
         if not self.viewer.is_superuser:
             raise Forbidden("The authorized record is not allowed to perform this action.")
+
+    def call(self, body: Mapping[str, Any] | None = None, *, record_id: str = "") -> RecordCall:
+        """Return what is asked of the collection in the path. Raises NotFound."""
+        info = self.info(body)
+        return RecordCall(
+            self.site.catalog, self.collection(), info, record_id, body or {}, self.view_query()
+        )
 
     def list_query(self) -> ListQuery:
         return parse_list(self.raw_query)

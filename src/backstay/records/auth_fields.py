@@ -8,7 +8,8 @@ from backstay.catalog.fields import TextField
 from backstay.catalog.fields.base import REQUIRED
 from backstay.catalog.patterns import generate
 from backstay.errors import Fault
-from backstay.records.draft import Body, Draft
+from backstay.records.draft import Draft
+from backstay.records.query import Body
 
 MISMATCH = Fault("validation_values_mismatch", "Values don't match.")
 WRONG_OLD_PASSWORD = Fault("validation_invalid_old_password", "Missing or invalid old password.")
