@@ -19,7 +19,7 @@ from backstay.cli.serve import serve
 from backstay.cli.superuser import superuser
 from backstay.errors import SetupError
 
-__all__ = ["main", "run"]
+__all__ = ["backstay", "main", "run"]
 
 USAGE_EXIT = 2
 SETUP_EXIT = 1
