@@ -7,6 +7,7 @@ Modules here import nothing heavy at their top; commands load what they need whe
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -41,6 +42,7 @@ for _command in (serve, superuser, import_group, demo):
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
+    os.umask(0o077)  # what we make is for its owner alone: the database holds password hashes
     sys.exit(run(sys.argv[1:]))
 
 
