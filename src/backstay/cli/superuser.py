@@ -15,7 +15,7 @@ import click
 
 from backstay.cli.faults import setup_error
 from backstay.cli.settings import data_folder, data_option, json_option
-from backstay.errors import RequestError, SetupError
+from backstay.errors import NotFound, RequestError, SetupError
 from backstay.folders import ensure_data_folder
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -82,6 +82,16 @@ def _password(given: str | None) -> str:
     return answer
 
 
+def _cure(exc: RequestError, verb: str, email: str) -> str | None:
+    if exc.faults:
+        return None
+    if exc.status == NotFound.status:
+        return "check the e-mail address" if verb == "delete" else f"backstay superuser create {email}"
+    if verb == "create":
+        return f"backstay superuser update {email}"
+    return "backstay superuser create with another e-mail first" if verb == "delete" else None
+
+
 DONE = {"create": "Created", "update": "Updated", "upsert": "Saved", "delete": "Deleted"}
 
 
@@ -98,7 +108,7 @@ def _change(verb: str, email: str, password: str, *, data: str | None, as_json: 
     try:
         asyncio.run(change())
     except RequestError as exc:
-        raise setup_error(exc, what=f"cannot {verb} superuser '{email}'") from exc
+        raise setup_error(exc, what=f"cannot {verb} superuser '{email}'", do=_cure(exc, verb, email)) from exc
     click.echo(
         json.dumps({"action": verb, "email": email}) if as_json else f"{DONE[verb]} superuser {email}."
     )
