@@ -154,6 +154,7 @@ def ip_or_subnet(value: str) -> Fault | None:
     return None
 
 
+URL_MAX_CHARS = 2082
 _LABEL = r"[A-Za-z0-9\u00a1-\uffff](?:[A-Za-z0-9_\u00a1-\uffff-]*[A-Za-z0-9\u00a1-\uffff])?"
 _URL_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _URL_SCHEMES = frozenset({"http", "https", "ftp", "tcp", "udp", "ws", "wss"})
@@ -167,7 +168,7 @@ def url(value: str) -> Fault | None:
 
 def is_url(value: str) -> bool:
     """Say whether `value` is a URL with a usable host; `example.com/path` will do."""
-    if not 3 < len(value) < 2083 or re.search(r"\s", value):
+    if not 3 < len(value) <= URL_MAX_CHARS or re.search(r"\s", value):
         return False
     scheme, mark, _ = value.partition("://")
     if mark and scheme not in _URL_SCHEMES:
@@ -188,8 +189,9 @@ def is_url(value: str) -> bool:
     return bool(_URL_HOST.fullmatch(name)) and not re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name)
 
 
+EMAIL_MAX_CHARS = 320
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a0-\uffff-]"
-_MAIL_LABEL = r"[A-Za-z0-9\u00a0-\uffff](?:[A-Za-z0-9._~\u00a0-\uffff-]*[A-Za-z0-9\u00a0-\uffff])?"
+_MAIL_LABEL = r"[A-Za-z0-9\u00a0-\uffff](?:[A-Za-z0-9_~\u00a0-\uffff-]*[A-Za-z0-9\u00a0-\uffff])?"
 _EMAIL = re.compile(
     rf"{_ATEXT}+(?:\.{_ATEXT}+)*@(?:{_MAIL_LABEL}\.)+[A-Za-z\u00a0-\uffff][A-Za-z0-9\u00a0-\uffff-]*\.?"
 )
@@ -206,7 +208,9 @@ def email(value: str) -> Fault | None:
 
 def is_email(value: str) -> bool:
     """Say whether `value` is a bare e-mail address with a full domain."""
-    return len(value) <= 320 and ".." not in value and _EMAIL.fullmatch(value) is not None
+    if len(value) > EMAIL_MAX_CHARS or ".." in value or re.search(r"\s", value):
+        return False
+    return _EMAIL.fullmatch(value) is not None
 
 
 _HEX_COLOUR = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")

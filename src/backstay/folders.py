@@ -67,7 +67,9 @@ def _data_error(path: Path, exc: OSError) -> SetupError:
     elsewhere = "give another one with --data (or BACKSTAY_DATA)"
     match exc.errno:
         case errno.ENOTDIR | errno.EEXIST:
-            return SetupError(what, why="it, or a part of its path, is a file", do=f"move that file, or {elsewhere}")
+            return SetupError(
+                what, why="it, or a part of its path, is a file", do=f"move that file, or {elsewhere}"
+            )
         case errno.EACCES | errno.EPERM:
             return SetupError(
                 what,
@@ -75,7 +77,9 @@ def _data_error(path: Path, exc: OSError) -> SetupError:
                 do=f"chown {_user()} {path}, or {elsewhere}",
             )
         case errno.EROFS:
-            return SetupError(what, why="the disk is mounted read-only", do=f"mount it writable, or {elsewhere}")
+            return SetupError(
+                what, why="the disk is mounted read-only", do=f"mount it writable, or {elsewhere}"
+            )
         case errno.ENOSPC | errno.EDQUOT:
             return SetupError(what, why="there is no room left on the disk", do=f"make room, or {elsewhere}")
         case _:

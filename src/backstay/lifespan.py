@@ -25,7 +25,11 @@ class Lifespan:
 
     async def start(self) -> None:
         """Run the application's start. Raises what it raised, or RuntimeError when it said only that it failed."""
-        scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.3"}, "state": self.state}
+        scope: Scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "state": self.state,
+        }
         call = self._app(scope, self._to_app.get, self._from_app.put)
         self._task = asyncio.ensure_future(call)
         await self._exchange("startup")

@@ -84,7 +84,9 @@ def parse_origins(text: str) -> tuple[str, ...]:
         raise _bad_origin(text, "the list is empty")
     for origin in origins:
         if origin != "*" and not _is_origin(origin):
-            raise _bad_origin(origin, "an origin is a scheme and a host, with a port where it isn't the usual one")
+            raise _bad_origin(
+                origin, "an origin is a scheme and a host, with a port where it isn't the usual one"
+            )
     return origins
 
 

@@ -92,7 +92,9 @@ def check_address(address: Address) -> None:
 def _bind_error(address: Address, exc: OSError) -> SetupError:
     import errno
 
-    what = f"cannot listen on {address.host}:{address.port} ({errno.errorcode.get(exc.errno or 0, exc.errno)})"
+    what = (
+        f"cannot listen on {address.host}:{address.port} ({errno.errorcode.get(exc.errno or 0, exc.errno)})"
+    )
     other = f"--http {address.host}:{address.port + 1 if address.port < 65535 else 8090}"
     if exc.errno == errno.EADDRINUSE:
         return SetupError(what, why="another program listens on this port", do=f"stop it, or choose {other}")
@@ -152,7 +154,9 @@ def _granian(address: Address, app: ASGIApp) -> Server:
     from granian.http import HTTP1Settings
     from granian.server.embed import Server
 
-    where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+        0
+    ]
     return Server(
         app,
         address=str(where[4][0]),
@@ -183,7 +187,9 @@ async def _call_when_accepting(address: Address, ready: Ready) -> None:
     ready()
 
 
-async def _drain(server: Server, serving: asyncio.Future[None], requests: Requests, lifespan: Lifespan) -> None:
+async def _drain(
+    server: Server, serving: asyncio.Future[None], requests: Requests, lifespan: Lifespan
+) -> None:
     """Stop accepting, let requests finish for `DRAIN_S`, cancel the rest, then run the application's stop.
 
     Granian alone would wait for ever for a stream that never ends or a client that stopped reading.

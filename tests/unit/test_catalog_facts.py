@@ -92,7 +92,7 @@ def judge_of(fact: Fact) -> Judge:
             for key in path:
                 at = at[key]
             if at == rule:
-                return message.removeprefix("Invalid rule. Raw error: ").removesuffix(".")
+                return str(message).removeprefix("Invalid rule. Raw error: ").removesuffix(".")
         return UNKNOWN_ZZZ if "import" in fact and rule.startswith("zzz") else None
 
     def analyse_view(query: str) -> ViewAnalysis:

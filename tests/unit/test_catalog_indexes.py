@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backstay.catalog.indexes import Column, Index, find_unique, on_table, parse_index, refused
+from backstay.errors import Fault
 
 NORMAL = [
     ("create index i1 on x (a)", "CREATE INDEX `i1` ON `x` (`a`)"),
@@ -111,6 +112,5 @@ def test_finds_the_unique_index_of_one_column() -> None:
 
 def test_what_the_database_refuses_is_told_at_its_place() -> None:
     faults = refused(2, "i1", "no such column: zzz")
-    at = faults["indexes"]
-    assert isinstance(at, dict)
-    assert at["2"].message == "Failed to create index i1 - no such column: zzz."
+    message = "Failed to create index i1 - no such column: zzz."
+    assert faults == {"indexes": {"2": Fault("validation_invalid_index_expression", message)}}

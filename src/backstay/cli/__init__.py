@@ -7,6 +7,7 @@ Modules here import nothing heavy at their top; commands load what they need whe
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,7 +20,7 @@ from backstay.cli.serve import serve
 from backstay.cli.superuser import superuser
 from backstay.errors import SetupError
 
-__all__ = ["main", "run"]
+__all__ = ["backstay", "main", "run"]
 
 USAGE_EXIT = 2
 SETUP_EXIT = 1
@@ -41,6 +42,7 @@ for _command in (serve, superuser, import_group, demo):
 
 def main() -> None:
     """Run the command line and leave the process with its exit code."""
+    os.umask(0o077)  # what we make is for its owner alone: the database holds password hashes
     sys.exit(run(sys.argv[1:]))
 
 

@@ -21,7 +21,9 @@ def serve(site: str, http: str, data: str | None, workers: str, origins: str) ->
     Everything is made on the first start: the data folder, the database in it, the system collections.
     SIGTERM and Ctrl-C let requests in flight finish, for 1.5 s, and end with exit code 0.
     """
-    return serve_until_stopped(read_options(site=site, http=http, data=data, workers=workers, origins=origins))
+    return serve_until_stopped(
+        read_options(site=site, http=http, data=data, workers=workers, origins=origins)
+    )
 
 
 def serve_until_stopped(options: ServeOptions, *, more: str = "") -> int:
@@ -38,6 +40,7 @@ def _welcome(options: ServeOptions) -> str:
     workers = f" ({options.workers} workers)" if options.workers > 1 else ""
     return (
         f"Backstay {__version__} is ready{workers}; Ctrl-C stops it.\n"
-        f"  API:  {options.address.url}/api/\n"
-        f"  data: {options.data}/\n"
+        f"  API:   {options.address.url}/api/\n"
+        f"  start: {options.address.url}/\n"
+        f"  data:  {options.data}/\n"
     )

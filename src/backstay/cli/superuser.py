@@ -15,12 +15,10 @@ import click
 
 from backstay.cli.faults import setup_error
 from backstay.cli.settings import data_folder, data_option, json_option
-from backstay.errors import RequestError, SetupError
+from backstay.errors import NotFound, RequestError, SetupError
 from backstay.folders import ensure_data_folder
 
 Command = TypeVar("Command", bound=Callable[..., object])
-
-PASSWORD_HELP = "PASSWORD: asked for when missing; '-' reads it from standard input."
 
 
 @click.group()
@@ -38,24 +36,24 @@ _takes_password = click.argument("password", required=False)
 
 
 @superuser.command()
-@_takes_password
 @_takes_email
+@_takes_password
 def create(email: str, password: str | None, data: str | None, as_json: bool) -> None:
     """Create a superuser. PASSWORD is asked for when missing; '-' reads it from standard input."""
     _change("create", email, _password(password), data=data, as_json=as_json)
 
 
 @superuser.command()
-@_takes_password
 @_takes_email
+@_takes_password
 def update(email: str, password: str | None, data: str | None, as_json: bool) -> None:
     """Give a superuser a new password; all of its tokens end."""
     _change("update", email, _password(password), data=data, as_json=as_json)
 
 
 @superuser.command()
-@_takes_password
 @_takes_email
+@_takes_password
 def upsert(email: str, password: str | None, data: str | None, as_json: bool) -> None:
     """Create a superuser, or give it a new password when it exists."""
     _change("upsert", email, _password(password), data=data, as_json=as_json)
@@ -84,6 +82,16 @@ def _password(given: str | None) -> str:
     return answer
 
 
+def _cure(exc: RequestError, verb: str, email: str) -> str | None:
+    if exc.faults:
+        return None
+    if exc.status == NotFound.status:
+        return "check the e-mail address" if verb == "delete" else f"backstay superuser create {email}"
+    if verb == "create":
+        return f"backstay superuser update {email}"
+    return "backstay superuser create with another e-mail first" if verb == "delete" else None
+
+
 DONE = {"create": "Created", "update": "Updated", "upsert": "Saved", "delete": "Deleted"}
 
 
@@ -100,5 +108,7 @@ def _change(verb: str, email: str, password: str, *, data: str | None, as_json: 
     try:
         asyncio.run(change())
     except RequestError as exc:
-        raise setup_error(exc, what=f"cannot {verb} superuser '{email}'") from exc
-    click.echo(json.dumps({"action": verb, "email": email}) if as_json else f"{DONE[verb]} superuser {email}.")
+        raise setup_error(exc, what=f"cannot {verb} superuser '{email}'", do=_cure(exc, verb, email)) from exc
+    click.echo(
+        json.dumps({"action": verb, "email": email}) if as_json else f"{DONE[verb]} superuser {email}."
+    )

@@ -6,6 +6,7 @@ such a cell is a fault of its row. Values that are already of the field's kind p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,13 +16,14 @@ from backstay.catalog.casts import format_number, to_date
 from backstay.errors import Fault
 
 Convert = Callable[[Any], Any]
-"""Takes a value that is not empty and returns what to send. Raises `Unfit`."""
+"""Takes a value that is not empty and returns what to send. Raises `UnfitError`."""
 
+_NUMBER = re.compile(r"[+-]?(?:\d{1,300}(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """A value that the field can't hold. `fault` says so to the person who has the file."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -38,7 +40,7 @@ def convert_row(values: Mapping[str, Any], plan: Mapping[str, tuple[str, Convert
     """Return the record to send: names as the fields', values converted, empty ones left out.
 
     plan: column name -> field name and converter
-    Raises Unfit for the first value that doesn't fit, with the column's name in front.
+    Raises UnfitError for the first value that doesn't fit, with the column's name in front.
     """
     record: dict[str, Any] = {}
     for source, value in values.items():
@@ -50,8 +52,8 @@ def convert_row(values: Mapping[str, Any], plan: Mapping[str, tuple[str, Convert
             continue
         try:
             record[name] = convert(value)
-        except Unfit as exc:
-            raise Unfit(exc.fault.code, f"{source}: {exc.fault.message}") from exc
+        except UnfitError as exc:
+            raise UnfitError(exc.fault.code, f"{source}: {exc.fault.message}") from exc
     return record
 
 
@@ -69,12 +71,9 @@ def _text(value: Any) -> str:
 def _number(value: Any) -> int | float:
     if isinstance(value, (int, float)):
         return value
-    if isinstance(value, str):
-        try:
-            return int(value) if value.lstrip("-").isdecimal() else float(value)
-        except ValueError:
-            pass
-    raise Unfit("import_not_a_number", f"{_shown(value)} is no number.")
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value) if "." in value or "e" in value.lower() else int(value)
+    raise UnfitError("import_not_a_number", f"{_shown(value)} is no number.")
 
 
 def _bool(value: Any) -> bool:
@@ -85,13 +84,13 @@ def _bool(value: Any) -> bool:
         return True
     if word in {"false", "0", "no"}:
         return False
-    raise Unfit("import_not_a_bool", f"{_shown(value)} is neither true nor false.")
+    raise UnfitError("import_not_a_bool", f"{_shown(value)} is neither true nor false.")
 
 
 def _date(value: Any) -> str:
     date = to_date(value)
     if not date:
-        raise Unfit("import_not_a_date", f"{_shown(value)} is no date.")
+        raise UnfitError("import_not_a_date", f"{_shown(value)} is no date.")
     return date
 
 
@@ -107,9 +106,9 @@ def _json(value: Any) -> Any:
 
 def _point(value: Any) -> dict[str, Any]:
     match _json(value):
-        case {"lon": int() | float(), "lat": int() | float()} as point:
-            return point
-    raise Unfit("import_not_a_point", f'{_shown(value)} is no {{"lon": 0, "lat": 0}}.')
+        case {"lon": int() | float() as lon, "lat": int() | float() as lat}:
+            return {"lon": lon, "lat": lat}
+    raise UnfitError("import_not_a_point", f'{_shown(value)} is no {{"lon": 0, "lat": 0}}.')
 
 
 def _choices(value: Any) -> Any:

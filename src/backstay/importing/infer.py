@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from backstay.catalog.casts import to_date
-from backstay.catalog.formats import is_email, is_url
+from backstay.checks import is_email, is_url
 from backstay.importing.names import field_names
 
 ID_MAX_CHARS = 255

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from backstay.errors import SetupError
-from backstay.importing.convert import Convert, Unfit, convert_row, converter
+from backstay.importing.convert import Convert, UnfitError, convert_row, converter
 from backstay.importing.infer import Column, infer_columns
 from backstay.importing.sources import Row, Source
 
@@ -26,6 +26,7 @@ class Bulk(Protocol):
 
     async def load(self, rows: list[dict[str, Any]]) -> Sequence[tuple[int, Mapping[str, Any]]]:
         """Insert what is valid; return the index and the faults of what isn't."""
+        ...
 
 
 class Field(Protocol):
@@ -88,7 +89,7 @@ class Steps(Protocol):
         """So many more rows are done."""
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Leaves the transaction, so that nothing stays."""
 
 
@@ -102,7 +103,9 @@ class _Load(msgspec.Struct, frozen=True):
     skip_errors: bool
 
 
-async def load_file(site: Site, source: Source, into: str, *, steps: Steps, skip_errors: bool = False) -> Outcome:
+async def load_file(
+    site: Site, source: Source, into: str, *, steps: Steps, skip_errors: bool = False
+) -> Outcome:
     """Load all rows of `source` into the collection `into`, which is made when it's missing.
 
     With `skip_errors` the good rows stay; without, one refused row means that nothing does, and a collection
@@ -125,8 +128,8 @@ async def load_file(site: Site, source: Source, into: str, *, steps: Steps, skip
         async with site.bulk(into) as bulk:
             await _load_all(bulk, load)
             if outcome.refused and not skip_errors:
-                raise _Refused
-    except _Refused:
+                raise _RefusedError
+    except _RefusedError:
         outcome.loaded = 0
         if outcome.created:
             await site.delete_collection(into)
@@ -186,8 +189,9 @@ def _plan_for(found: Collection, source: Source, steps: Steps) -> dict[str, tupl
 
 
 def _kind_of(field: Field) -> str:
-    """Return the type of a field: the tag of its struct."""
-    return str(type(field).__struct_config__.tag)  # type: ignore[attr-defined]  # every field is a tagged Struct
+    """Return the type of a field, the tag of its struct; one that takes a single choice takes it as a text."""
+    kind = str(type(field).__struct_config__.tag)  # type: ignore[attr-defined]  # every field is a tagged Struct
+    return "text" if kind in {"select", "relation"} and getattr(field, "maxSelect", 0) <= 1 else kind
 
 
 def _no_rows() -> SetupError:
@@ -214,7 +218,7 @@ async def _load_batch(bulk: Bulk, batch: Sequence[Row], load: _Load) -> None:
                 records.append(convert_row(row.values, load.plan))
                 lines.append(row.line)
                 continue
-            except Unfit as exc:
+            except UnfitError as exc:
                 fault = exc.fault
         _refuse(outcome, row.line, {"": {"code": fault.code, "message": fault.message}})
     refused = await bulk.load(records) if records else []

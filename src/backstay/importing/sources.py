@@ -39,9 +39,11 @@ class Source(Protocol):
     @property
     def typed(self) -> bool:
         """Whether values have types of their own. Cells of a CSV file are all text."""
+        ...
 
     def rows(self) -> Iterator[Row]:
         """Read the file from its start. Raises SetupError when it can't be read at all."""
+        ...
 
 
 class JsonSource:
@@ -121,9 +123,7 @@ class CsvSource:
         csv.field_size_limit(CELL_MAX_CHARS)
         try:
             with self._path.open(encoding="utf-8-sig", newline="") as file:
-                lines = csv.reader(file, delimiter=self._delimiter(), strict=True)
-                header = self._header(lines)
-                yield from _csv_rows(lines, header)
+                yield from self._read(csv.reader(file, delimiter=self._delimiter(), strict=True))
         except OSError as exc:
             raise _no_file(self._path, exc) from exc
         except UnicodeDecodeError as exc:
@@ -132,6 +132,11 @@ class CsvSource:
                 why=f"it has the byte 0x{exc.object[exc.start]:02x} where no UTF-8 character can have it",
                 do=f"convert it first: iconv -f WINDOWS-1252 -t UTF-8 {self._path} > utf8.csv",
             ) from exc
+
+    def _read(self, lines: Any) -> Iterator[Row]:
+        """Yield the rows. The type of a csv.reader has no public name, hence `Any`."""
+        try:
+            yield from _csv_rows(lines, self._header(lines))
         except csv.Error as exc:
             raise SetupError(
                 f"'{self._path}' is not CSV",
@@ -169,7 +174,9 @@ def _csv_rows(lines: Any, header: Sequence[str]) -> Iterator[Row]:
         if len(cells) == width:
             yield Row(line, dict(zip(header, cells, strict=True)))
         else:
-            yield Row(line, {}, Fault("import_ragged_row", f"{len(cells)} cells, where the header has {width}."))
+            yield Row(
+                line, {}, Fault("import_ragged_row", f"{len(cells)} cells, where the header has {width}.")
+            )
 
 
 def _read(path: Path) -> bytes:

@@ -17,7 +17,7 @@ MISSING_COLLECTION = Fault(
     "validation_missing_rel_collection", "Relation connection is missing or cannot be accessed."
 )
 PK_CHANGE = Fault("validation_pk_change", "The record primary key cannot be changed.")
-PK_INVALID = Fault("validation_pk_invalid", "The record primary key is invalid or already exists.")
+NOT_UNIQUE = Fault("validation_not_unique", "Value must be unique.")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -70,4 +70,4 @@ async def _check_relation(
 
 
 async def _check_new_id(tx: Transaction, book: StatementBook, draft: Draft) -> Fault | None:
-    return PK_INVALID if await tx.fetch(book.of(draft.collection).exists, [draft.id]) else None
+    return NOT_UNIQUE if await tx.fetch(book.of(draft.collection).exists, [draft.id]) else None

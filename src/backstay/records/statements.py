@@ -56,6 +56,13 @@ class RowStatements:
             found = self._updates[key] = self._compile(ordered)
         return found
 
+    def find_by(self, name: str, collation: str) -> Statement:
+        """Return what finds the record with a value in a unique field, compared as its index does."""
+        column = self._table.c[name]
+        value = column.collate(collation) if collation else column
+        columns = [self._table.c[item] for item in self.names]
+        return self._compile(sa.select(*columns).where(value == sa.bindparam("value")))
+
     def referring(self, field: RelationField) -> Statement:
         """Return what finds the records whose `field` holds an id, as rows for `read`."""
         columns = [self._table.c[name] for name in self.names]

@@ -9,10 +9,9 @@ from backstay.catalog.indexes import Index, parse_index
 from backstay.errors import Fault
 from backstay.plans.dialects.base import Dialect
 from backstay.plans.tables import table_of
+from backstay.records.check import NOT_UNIQUE
 from backstay.records.draft import Draft
 from backstay.stores.base import Transaction
-
-NOT_UNIQUE = Fault("validation_not_unique", "Value must be unique.")
 
 
 async def find_duplicates(tx: Transaction, dialect: Dialect, draft: Draft) -> dict[str, Fault]:

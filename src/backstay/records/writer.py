@@ -71,7 +71,7 @@ class Writer:
     ) -> bytes:
         """Create a record and return it. Raises BadRequest with all faults, Forbidden for superusers' collections."""
         check_writable(collection, collection.createRule, info)
-        hashes = await self.prepare(catalog, collection, body, None, info)
+        hashes = await self.prepare(collection, body, None)
 
         async def job(tx: Transaction) -> bytes:
             return await self.create_within(tx, catalog, collection, body, query, info, hashes)
@@ -113,7 +113,7 @@ class Writer:
     ) -> bytes:
         """Change a record and return it. Raises NotFound when there is none that the viewer may change."""
         check_writable(collection, collection.updateRule, info)
-        hashes = await self.prepare(catalog, collection, body, record_id, info)
+        hashes = await self.prepare(collection, body, record_id)
 
         async def job(tx: Transaction) -> bytes:
             return await self.update_within(tx, catalog, collection, record_id, body, query, info, hashes)
@@ -187,9 +187,7 @@ class Writer:
             raise NotFound
         return statements.read(rows[0])
 
-    async def prepare(
-        self, catalog: Catalog, collection: Collection, body: Body, record_id: str | None, info: RequestInfo
-    ) -> Hashes:
+    async def prepare(self, collection: Collection, body: Body, record_id: str | None) -> Hashes:
         """Hash the body's passwords, and see whether the old password is right, before the write lock is taken.
 
         Passwords that the checks will refuse are not hashed: refusing must stay cheap.

@@ -57,11 +57,15 @@ class Store(Protocol):
         ...
 
 
-class UniqueViolation(Exception):
+class StoreError(Exception):
+    """The database refused a statement; the text is the database's own."""
+
+
+class UniqueViolation(StoreError):
     """A write broke a unique index; which one, the writer finds out."""
 
 
-class ConstraintViolation(Exception):
+class ConstraintViolation(StoreError):
     """A write broke another constraint of the database."""
 
 

@@ -30,6 +30,7 @@ from backstay.stores.base import (
     Job,
     QueryTimeout,
     Row,
+    StoreError,
     UniqueViolation,
 )
 
@@ -107,6 +108,8 @@ class SqliteTransaction:
             if exc.extendedresult in _UNIQUE:
                 raise UniqueViolation from exc
             raise ConstraintViolation(str(exc)) from exc
+        except apsw.SQLError as exc:
+            raise StoreError(str(exc)) from exc
 
     async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
         """Run one statement for many rows, off the event loop."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from backstay.catalog.casts import to_text
 from backstay.catalog.fields.base import REQUIRED, FieldBase, Value
-from backstay.catalog.formats import domain_allowed, is_email
+from backstay.catalog.formats import domain_allowed
+from backstay.checks import is_email
 from backstay.errors import Fault
 
 

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from backstay.catalog.casts import to_text
 from backstay.catalog.fields.base import REQUIRED, FieldBase, Value
-from backstay.catalog.formats import domain_allowed, is_url
+from backstay.catalog.formats import domain_allowed
+from backstay.checks import is_url
 from backstay.errors import Fault
 
 

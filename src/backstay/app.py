@@ -1,0 +1,14 @@
+"""Puts the parts together."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp
+
+from backstay.http.application import create_application
+from backstay.options import ServeOptions
+from backstay.site import open_site
+
+
+def create_asgi(options: ServeOptions) -> ASGIApp:
+    """Return the ASGI application of a site; its lifespan opens the data."""
+    return create_application(open_site(options.data), origins=options.origins)

@@ -1,0 +1,116 @@
+"""The ASGI application: routes, and what every answer has in common."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from starlette.routing import BaseRoute, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backstay.errors import NotFound, RequestError
+from backstay.http import auth, batch, records, settings
+from backstay.http.replies import Reply, encode, error_reply
+from backstay.site import Site
+
+log = logging.getLogger("backstay")
+
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"x-xss-protection", b"1; mode=block"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+)
+METHODS = b"GET,HEAD,PUT,PATCH,POST,DELETE"
+
+
+class ServerFault(RequestError):
+    """Something of ours went wrong; the cause is in the log."""
+
+    status = 500
+
+
+class Common:
+    """Adds what every answer carries, answers CORS requests, and is the last resort for what nobody caught.
+
+    origins: which may read answers in browsers; `*` means all. Credentials are never allowed, since tokens travel in
+    a header
+    """
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        self._app = app
+        self._all = "*" in origins
+        self._origins = {origin.encode() for origin in origins}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        extra = [*SECURITY_HEADERS, *self._cors(scope)]
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        try:
+            if scope["method"] == "OPTIONS":
+                await self._preflight(scope)(scope, receive, send_with_headers)
+            else:
+                await self._app(scope, receive, send_with_headers)
+        except Exception:
+            log.exception("request failed", extra={"path": scope["path"], "method": scope["method"]})
+            if not started:
+                await error_reply(ServerFault())(scope, receive, send_with_headers)
+
+    def _cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        if self._all:
+            return [(b"access-control-allow-origin", b"*")]
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+        found = [(b"vary", b"Origin")]
+        if origin in self._origins:
+            found.append((b"access-control-allow-origin", origin))
+        return found
+
+    def _preflight(self, scope: Scope) -> Reply:
+        asked = next((value for name, value in scope["headers"] if name == b"access-control-request-headers"), b"")
+        reply = Reply(b"", 204)
+        reply.headers = [(b"access-control-allow-methods", METHODS), (b"access-control-max-age", b"86400")]
+        if asked:
+            reply.headers.append((b"access-control-allow-headers", asked))
+        return reply
+
+
+async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer for paths that lead nowhere."""
+    await error_reply(NotFound("File not found."))(scope, receive, send)
+
+
+class _Routes(Router):
+    """Routes whose misses are answered as the protocol does, wrong methods included."""
+
+    def __init__(self, routes: Sequence[BaseRoute], lifespan: Any) -> None:
+        super().__init__(routes=routes, redirect_slashes=False, lifespan=lifespan, default=not_found)
+
+
+def create_application(
+    site: AbstractAsyncContextManager[Site], *, origins: Sequence[str] = ("*",), extra: Sequence[BaseRoute] = ()
+) -> ASGIApp:
+    """Return the application which serves a site while its lifespan lasts."""
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[dict[str, Any]]:
+        async with site as opened:
+            yield {"site": opened}
+
+    routes = [*records.routes, *auth.routes, *settings.routes, *batch.routes, *extra]
+    return Common(_Routes(routes, lifespan), origins)
+
+
+__all__ = ["create_application", "encode"]

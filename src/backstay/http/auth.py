@@ -1,0 +1,86 @@
+"""Signing in (A5): with a password, by refreshing a token, as somebody else; and which ways there are."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Route
+
+from backstay.accounts.sign_in import auth_of
+from backstay.errors import BadRequest, Fault, Forbidden, NotFound, Unauthorized
+from backstay.http.bodies import parse_body
+from backstay.http.context import Ask, Door
+from backstay.http.replies import Reply, json_reply, picked
+
+IMPERSONATE_MAX_S = 94_670_856
+INVALID_LOAD = "An error occurred while loading the submitted data."
+
+
+async def auth_with_password(ask: Ask) -> Reply:
+    collection = ask.auth_collection()
+    try:
+        body = (await parse_body(ask.request)).values
+    except BadRequest as exc:
+        raise BadRequest(INVALID_LOAD, hint=exc.hint, at=exc.at) from exc
+    info = ask.info(body, context="password")
+    found = await ask.site.sign_in.with_password(ask.site.catalog, collection, body, ask.view_query(), info)
+    return _token_reply(found, ask)
+
+
+async def auth_refresh(ask: Ask) -> Reply:
+    collection = ask.auth_collection()
+    signed_in = ask.signed_in
+    if signed_in is None:
+        raise Unauthorized
+    if signed_in.claims.collection_id != collection.id:
+        raise Forbidden("The authorized record is not allowed to perform this action.")
+    found = await ask.site.sign_in.refresh(ask.site.catalog, collection, signed_in, ask.view_query(), ask.info())
+    return _token_reply(found, ask)
+
+
+async def impersonate(ask: Ask) -> Reply:
+    ask.require_superuser()
+    collection = ask.auth_collection()
+    record = await ask.site.viewers.load(collection, ask.path("id"))
+    if record is None:
+        raise NotFound
+    body = (await parse_body(ask.request)).values
+    duration = body.get("duration") or 0
+    if isinstance(duration, bool) or not isinstance(duration, int):
+        raise BadRequest(INVALID_LOAD, hint="'duration' is a whole number of seconds.")
+    if duration < 0 or duration > IMPERSONATE_MAX_S:
+        fault = Fault("validation_min_greater_equal_than_required", "Must be no less than 0.", {"threshold": 0})
+        raise BadRequest("An error occurred while validating the submitted data.", {"duration": fault})
+    found = await ask.site.sign_in.impersonate(
+        ask.site.catalog, collection, record, duration, ask.view_query(), ask.info(body)
+    )
+    return _token_reply(found, ask)
+
+
+async def auth_methods(ask: Ask) -> Reply:
+    auth = auth_of(ask.auth_collection())
+    identity = auth.passwordAuth.identityFields if auth.passwordAuth.enabled else []
+    enabled = auth.passwordAuth.enabled
+    value = {
+        "password": {"identityFields": list(identity), "enabled": enabled},
+        "oauth2": {"providers": [], "enabled": False},
+        "mfa": {"enabled": auth.mfa.enabled, "duration": auth.mfa.duration if auth.mfa.enabled else 0},
+        "otp": {"enabled": False, "duration": 0},
+        "authProviders": [],
+        "usernamePassword": enabled and "username" in identity,
+        "emailPassword": enabled and "email" in identity,
+    }
+    return json_reply(value, ask.fields)
+
+
+def _token_reply(body: bytes, ask: Ask) -> Reply:
+    """Answer with a token, which no cache may keep."""
+    return Reply(picked(body, ask.fields), headers={"Cache-Control": "no-store"})
+
+
+_AUTH = "/api/collections/{collection}"
+
+routes: list[BaseRoute] = [
+    Route(f"{_AUTH}/auth-with-password", Door(auth_with_password), methods=["POST"]),
+    Route(f"{_AUTH}/auth-refresh", Door(auth_refresh), methods=["POST"]),
+    Route(f"{_AUTH}/impersonate/{{id}}", Door(impersonate), methods=["POST"]),
+    Route(f"{_AUTH}/auth-methods", Door(auth_methods), methods=["GET"]),
+]

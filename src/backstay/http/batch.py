@@ -1,0 +1,182 @@
+"""POST /api/batch: several record writes in one transaction (A7)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+from starlette.routing import BaseRoute, Route
+
+from backstay.catalog import Collection
+from backstay.catalog.fields.base import REQUIRED
+from backstay.errors import BadRequest, Fault, Faults, Forbidden, NotFound, RequestError
+from backstay.http.bodies import parse_body
+from backstay.http.context import MISSING_COLLECTION, Ask, Door, query_values
+from backstay.http.replies import Reply
+from backstay.plans.request import RequestInfo
+from backstay.records.query import ViewQuery
+from backstay.records.writer import Hashes
+from backstay.stores.base import Transaction
+
+BODY_MAX_BYTES = 128 << 20
+"""What `batch.maxBodySize` 0 stands for."""
+METHODS = frozenset({"POST", "PATCH", "PUT", "DELETE"})
+_MANY = re.compile(r"/api/collections/([^/]+)/records/?")
+_ONE = re.compile(r"/api/collections/([^/]+)/records/([^/]+)")
+
+
+class BatchItem(msgspec.Struct, frozen=True):
+    """One request within a batch, as it was sent."""
+
+    method: str = ""
+    url: str = ""
+    body: dict[str, Any] | None = None
+    headers: dict[str, str] | None = None
+
+
+class BatchBody(msgspec.Struct, frozen=True):
+    requests: list[BatchItem] | None = None
+
+
+class Write(msgspec.Struct, frozen=True, eq=False):
+    """One request within a batch, understood."""
+
+    collection: Collection
+    record_id: str
+    item: BatchItem
+    query: ViewQuery
+    info: RequestInfo
+    hashes: Hashes
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        return self.item.body or {}
+
+
+class Failed(Exception):
+    """A request within a batch was refused."""
+
+    def __init__(self, position: int, error: RequestError) -> None:
+        self.position, self.error = position, error
+
+
+async def batch(ask: Ask) -> Reply:
+    limits = ask.site.settings.batch
+    if not limits.enabled or limits.max_requests <= 0:
+        raise Forbidden("Batch requests are not allowed.", hint="A superuser can allow them: settings, batch.enabled.")
+    parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
+    items = _read(parsed.values, limits.max_requests)
+    try:
+        async with asyncio.timeout(limits.timeout):
+            return Reply(await _run(ask, items))
+    except Failed as exc:
+        fault = {
+            "code": "batch_request_failed",
+            "message": "Batch request failed.",
+            "response": exc.error.body(),
+        }
+        raise BadRequest("Batch transaction failed.", {"requests": {str(exc.position): fault}}) from exc  # type: ignore[dict-item]
+    except TimeoutError as exc:
+        raise BadRequest("Batch transaction failed.", hint=f"It took over {limits.timeout} s.") from exc
+
+
+def _read(values: Mapping[str, Any], most: int) -> list[BatchItem]:
+    """Return the requests of a batch. Raises BadRequest with all faults."""
+    try:
+        items = msgspec.convert(dict(values), BatchBody).requests or []
+    except msgspec.ValidationError as exc:
+        raise BadRequest("Failed to read the submitted batch data.", hint=str(exc), at="body") from exc
+    if not items:
+        raise BadRequest("Invalid batch request data.", {"requests": REQUIRED})
+    if len(items) > most:
+        message = f"The length must be no more than {most}."
+        fault = Fault("validation_length_too_long", message, {"max": most, "min": 0})
+        raise BadRequest("Invalid batch request data.", {"requests": fault})
+    faults = {str(position): found for position, item in enumerate(items) if (found := _item_faults(item))}
+    if faults:
+        raise BadRequest("Invalid batch request data.", {"requests": faults})
+    return items
+
+
+def _item_faults(item: BatchItem) -> Faults:
+    faults: dict[str, Fault] = {}
+    if not item.method:
+        faults["method"] = REQUIRED
+    elif item.method not in METHODS | {"GET"}:
+        faults["method"] = Fault("validation_in_invalid", "Must be a valid value.")
+    if not item.url:
+        faults["url"] = REQUIRED
+    return faults
+
+
+async def _run(ask: Ask, items: list[BatchItem]) -> bytes:
+    writes: list[Write] = []
+    for position, item in enumerate(items):
+        try:
+            writes.append(await _understand(ask, item))
+        except RequestError as exc:
+            raise Failed(position, exc) from exc
+
+    async def job(tx: Transaction) -> list[bytes]:
+        answers: list[bytes] = []
+        for position, write in enumerate(writes):
+            try:
+                answers.append(await _write(ask, tx, write))
+            except RequestError as exc:
+                raise Failed(position, exc) from exc
+        return answers
+
+    return b"[" + b",".join(await ask.site.store.write(job)) + b"]"
+
+
+async def _understand(ask: Ask, item: BatchItem) -> Write:
+    """Find the collection and the record that a request is for, and hash its passwords. Raises RequestError."""
+    path, _, raw_query = item.url.partition("?")
+    many, one = _MANY.fullmatch(path), _ONE.fullmatch(path)
+    found = many if item.method in {"POST", "PUT"} else one if item.method in {"PATCH", "DELETE"} else None
+    if found is None:
+        raise BadRequest(hint="A batch takes POST and PUT on .../records, PATCH and DELETE on .../records/ID.")
+    collection = ask.site.catalog.find(unquote(found[1]))
+    if collection is None:
+        raise NotFound(MISSING_COLLECTION)
+    query = query_values(raw_query.encode())
+    body = item.body or {}
+    info = msgspec.structs.replace(
+        ask.info(body, context="batch"), method="POST" if item.method == "PUT" else item.method, query=query
+    )
+    record_id = unquote(one[2]) if one else ""
+    if item.method == "PUT" and body.get("id"):
+        record_id = str(body["id"])
+    hashes = Hashes()
+    if item.method != "DELETE":
+        hashes = await ask.site.writer.prepare(collection, body, record_id or None)
+    return Write(
+        collection, record_id, item, ViewQuery(query.get("expand", ""), query.get("fields", "")), info, hashes
+    )
+
+
+async def _write(ask: Ask, tx: Transaction, write: Write) -> bytes:
+    writer, catalog = ask.site.writer, ask.site.catalog
+    collection, record_id = write.collection, write.record_id
+    if write.item.method == "DELETE":
+        await writer.delete_within(tx, catalog, collection, record_id, write.info)
+        return b'{"body":null,"status":204}'
+    is_update = write.item.method == "PATCH"
+    info = write.info
+    if write.item.method == "PUT" and record_id:
+        is_update = bool(await tx.fetch(writer.book.of(collection).exists, [record_id]))
+        info = msgspec.structs.replace(info, method="PATCH" if is_update else "POST")
+    if is_update:
+        body = await writer.update_within(
+            tx, catalog, collection, record_id, write.body, write.query, info, write.hashes
+        )
+    else:
+        body = await writer.create_within(tx, catalog, collection, write.body, write.query, info, write.hashes)
+    return b'{"body":' + body + b',"status":200}'
+
+
+routes: list[BaseRoute] = [Route("/api/batch", Door(batch), methods=["POST"])]

@@ -1,0 +1,210 @@
+"""One request: the site, who asks, and what rules may know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from backstay.accounts.viewers import SignedIn, viewer_of
+from backstay.catalog import Collection
+from backstay.errors import BadRequest, Forbidden, NotFound, RequestError, Unauthorized
+from backstay.http.replies import Reply, error_reply
+from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
+from backstay.plans.request import RequestInfo, Viewer
+from backstay.records.query import ListQuery, ViewQuery
+from backstay.site import Site
+
+QUERY_MAX_BYTES = 64 << 10
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
+MISSING_COLLECTION = "Missing collection context."
+
+
+class Headers(Mapping[str, str]):
+    """A request's headers as rules name them: lower case, `_` for `-`; decoded when one is asked for."""
+
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        self._raw = raw
+
+    def _all(self) -> dict[str, str]:
+        pairs = ((name.decode("latin-1").lower().replace("-", "_"), value) for name, value in reversed(self._raw))
+        return {name: value.decode("latin-1") for name, value in pairs}
+
+    def __getitem__(self, key: str) -> str:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+class Ask:
+    """One request at one of the doors."""
+
+    __slots__ = ("_signed_in", "request", "scope", "site")
+
+    def __init__(self, site: Site, scope: Scope, receive: Receive) -> None:
+        self.site = site
+        self.scope = scope
+        self.request = Request(scope, receive)
+        self._signed_in: SignedIn | None = None
+
+    @property
+    def raw_query(self) -> bytes:
+        return self.scope["query_string"]  # type: ignore[no-any-return]
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return query_values(self.raw_query)
+
+    @property
+    def fields(self) -> str:
+        return self.query.get("fields", "") if self.raw_query else ""
+
+    def path(self, name: str) -> str:
+        return self.scope["path_params"][name]  # type: ignore[no-any-return]
+
+    @property
+    def signed_in(self) -> SignedIn | None:
+        return self._signed_in
+
+    @property
+    def viewer(self) -> Viewer:
+        return viewer_of(self._signed_in)
+
+    async def identify(self) -> None:
+        """Find out who asks, from the Authorization header with or without `Bearer`."""
+        for name, value in self.scope["headers"]:
+            if name == b"authorization":
+                token = value.decode("latin-1").strip()
+                if token[:7].lower() == "bearer ":
+                    token = token[7:].strip()
+                if token:
+                    self._signed_in = await self.site.viewers.find(self.site.catalog, token)
+                return
+
+    def info(self, body: Mapping[str, Any] | None = None, *, context: str = "default") -> RequestInfo:
+        """Return what rules may know of this request."""
+        return RequestInfo(
+            viewer=self.viewer,
+            context=context,
+            method=self.scope["method"],
+            query=query_values(self.raw_query) if self.raw_query else {},
+            headers=Headers(self.scope["headers"]),
+            body=body or {},
+        )
+
+    def collection(self) -> Collection:
+        """Return the collection in the path. Raises NotFound."""
+        found = self.site.catalog.find(self.path("collection"))
+        if found is None:
+            raise NotFound(MISSING_COLLECTION, hint="There is no collection with this name or id.")
+        return found
+
+    def auth_collection(self) -> Collection:
+        """Return the auth collection in the path. Raises NotFound."""
+        found = self.site.catalog.find(self.path("collection"))
+        if found is None or not found.is_auth:
+            raise NotFound("Missing or invalid auth collection context.")
+        return found
+
+    def require_superuser(self) -> None:
+        """Raise Unauthorized for guests and Forbidden for other members."""
+        if self.viewer.is_guest:
+            raise Unauthorized
+        if not self.viewer.is_superuser:
+            raise Forbidden("The authorized record is not allowed to perform this action.")
+
+    def list_query(self) -> ListQuery:
+        return parse_list(self.raw_query)
+
+    def view_query(self) -> ViewQuery:
+        if not self.raw_query:
+            return _PLAIN_VIEW
+        values = self.query
+        return ViewQuery(values.get("expand", ""), values.get("fields", ""))
+
+
+_PLAIN_VIEW = ViewQuery()
+Handler: TypeAlias = Callable[[Ask], Awaitable[Reply]]
+
+
+class Door:
+    """An endpoint: an ASGI application around one handler, which turns what it raises into an answer."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        site: Site = scope["state"]["site"]
+        try:
+            await site.refresh()
+            ask = Ask(site, scope, receive)
+            await ask.identify()
+            reply = await self._handler(ask)
+        except RequestError as exc:
+            reply = error_reply(exc)
+        await reply(scope, receive, send)
+
+
+@lru_cache(maxsize=2048)
+def query_values(raw: bytes) -> Mapping[str, str]:
+    """Return a query string's parameters; of repeated ones the first counts. Raises BadRequest."""
+    if len(raw) > QUERY_MAX_BYTES:
+        raise BadRequest(hint=f"A query string may have {QUERY_MAX_BYTES} bytes.")
+    try:
+        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError as exc:
+        raise BadRequest(hint="The query string is not valid UTF-8, or has too many parameters.") from exc
+    return dict(reversed(pairs))
+
+
+@lru_cache(maxsize=4096)
+def parse_list(raw: bytes) -> ListQuery:
+    """Read the parameters of a list. Raises BadRequest."""
+    values = query_values(raw)
+    return ListQuery(
+        page=max(_integer(values, "page", 1), 1),
+        per_page=_per_page(_integer(values, "perPage", PER_PAGE_DEFAULT)),
+        sort=values.get("sort", ""),
+        filter=values.get("filter", ""),
+        expand=values.get("expand", ""),
+        fields=values.get("fields", ""),
+        skip_total=_boolean(values, "skipTotal"),
+    )
+
+
+def _per_page(asked: int) -> int:
+    return PER_PAGE_DEFAULT if asked <= 0 else min(asked, PER_PAGE_MAX)
+
+
+def _integer(values: Mapping[str, str], key: str, default: int) -> int:
+    text = values.get(key, "")
+    if not text:
+        return default
+    digits = text.removeprefix("-").removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+        raise BadRequest(hint=f"'{key}' must be a whole number.", at=key)
+    return min(int(text), 2**31)
+
+
+def _boolean(values: Mapping[str, str], key: str) -> bool:
+    text = values.get(key, "")
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise BadRequest(hint=f"'{key}' must be true or false.", at=key)
+
+
+def decoded(raw: bytes) -> Any:
+    """Return JSON of ours as values."""
+    return msgspec.json.decode(raw)

@@ -1,0 +1,69 @@
+"""Answers: bytes with a status, and the headers that every answer carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from backstay.errors import BadRequest, RequestError
+from backstay.plans.fields import BadFields, parse_fields, pick
+
+encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_JSON = (b"content-type", b"application/json")
+
+
+class Reply:
+    """An answer that is known as a whole."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        status: int = 200,
+        *,
+        content_type: bytes = b"application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.body = body
+        self.status = status
+        lead = _JSON if content_type == b"application/json" else (b"content-type", content_type)
+        self.headers = [lead, (b"content-length", str(len(body)).encode())]
+        if headers:
+            self.headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def no_content() -> Reply:
+    """Return 204 without a body."""
+    reply = Reply(b"", 204)
+    reply.headers = []
+    return reply
+
+
+def json_reply(value: Any, fields: str = "", status: int = 200) -> Reply:
+    """Answer with a value as JSON, cut down to `fields` (A1: on every JSON answer). Raises BadRequest."""
+    return Reply(picked(encode(value), fields), status)
+
+
+def picked(body: bytes, fields: str) -> bytes:
+    """Return a JSON body cut down to `fields`. Raises BadRequest."""
+    if not fields:
+        return body
+    try:
+        picker = parse_fields(fields)
+    except BadFields as exc:
+        raise BadRequest(hint=str(exc), at="fields") from exc
+    return encode(pick(_decode(body), picker)) if picker else body
+
+
+def error_reply(error: RequestError) -> Reply:
+    """Answer with an error's body."""
+    return Reply(encode(error.body()), error.status, headers=error.headers())

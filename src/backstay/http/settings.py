@@ -1,0 +1,43 @@
+"""/api/settings and /api/health (A1, A10)."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Route
+
+from backstay.errors import BadRequest
+from backstay.http.bodies import parse_body
+from backstay.http.context import Ask, Door
+from backstay.http.replies import Reply, json_reply
+from backstay.settings import merge, public, validate
+
+
+async def health(ask: Ask) -> Reply:
+    data: dict[str, object] = {}
+    if ask.viewer.is_superuser:
+        client = ask.scope.get("client")
+        data = {"canBackup": True, "realIP": client[0] if client else "", "possibleProxyHeader": ""}
+    return json_reply({"message": "API is healthy.", "code": 200, "data": data}, ask.fields)
+
+
+async def view_settings(ask: Ask) -> Reply:
+    ask.require_superuser()
+    return json_reply(public(ask.site.settings), ask.fields)
+
+
+async def update_settings(ask: Ask) -> Reply:
+    ask.require_superuser()
+    try:
+        patch = (await parse_body(ask.request)).values
+    except BadRequest as exc:
+        raise BadRequest("An error occurred while loading the submitted data.", hint=exc.hint, at=exc.at) from exc
+    changed = merge(ask.site.settings, patch)
+    validate(changed)
+    await ask.site.save_settings(changed)
+    return json_reply(public(changed), ask.fields)
+
+
+routes: list[BaseRoute] = [
+    Route("/api/health", Door(health), methods=["GET"]),
+    Route("/api/settings", Door(view_settings), methods=["GET"]),
+    Route("/api/settings", Door(update_settings), methods=["PATCH"]),
+]

@@ -1,0 +1,191 @@
+"""An opened site: its store, its catalog, its settings, and the parts that work on them.
+
+This is where features meet. HTTP, the command line and user code get what they need from here; nothing below it
+knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import apsw
+
+from backstay.accounts.passwords import Hasher
+from backstay.accounts.sign_in import SignIn
+from backstay.accounts.viewers import Viewers
+from backstay.catalog import Catalog, Collection
+from backstay.catalog.casts import format_date
+from backstay.catalog.system import first_collections
+from backstay.collections.changes import Body, Changes, load_catalog
+from backstay.catalog.model import SUPERUSERS
+from backstay.errors import BadRequest, NotFound, SetupError
+from backstay.plans.dialects.sqlite import SqliteDialect
+from backstay.plans.params import Statement
+from backstay.plans.request import RequestInfo, Viewer
+from backstay.records.query import ViewQuery
+from backstay.records.reader import Reader
+from backstay.records.writer import Writer
+from backstay.settings import Settings, decode, encode
+from backstay.stores.base import Store, Transaction
+from backstay.stores.catalog import SELECT_COLLECTIONS, SELECT_VERSION, read_catalog, save_collection
+from backstay.stores.schema import SYSTEM_TABLES, Ddl
+from backstay.stores.sqlite import SqliteStore
+
+DATABASE_FILE = "site.db"
+SELECT_SETTINGS = Statement("SELECT value FROM _params WHERE id = 'settings'")
+SAVE_SETTINGS = Statement(
+    "INSERT INTO _params (id, value, created, updated) VALUES ('settings', ?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET value = excluded.value, updated = excluded.updated"
+)
+
+
+class WriterHasher:
+    """What the writer of records asks of the hasher."""
+
+    def __init__(self, hasher: Hasher) -> None:
+        self._hasher = hasher
+
+    async def hash(self, password: str) -> str:
+        return await self._hasher.hash(password)
+
+    async def matches(self, password: str, stored: str) -> bool:
+        return (await self._hasher.verify(password, stored)).ok
+
+
+class Site:
+    """One site. Open it with `open_site`."""
+
+    def __init__(self, data: Path, store: SqliteStore) -> None:
+        self.data = data
+        self.store: Store = store
+        self.catalog = Catalog(())
+        self.settings = Settings()
+        self.hasher = Hasher()
+        self.reader = Reader(store)
+        self.writer = Writer(store, self.reader, WriterHasher(self.hasher))
+        self.book = self.writer.book
+        self.viewers = Viewers(store, self.book)
+        self.sign_in = SignIn(store, self.book, self.reader, self.viewers, self.hasher)
+        self.changes = Changes(store, self.book, self._publish)
+        self._version = -1
+
+    def _publish(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+
+    async def refresh(self) -> None:
+        """Take over what other processes have changed of the catalog and the settings."""
+        version = self.store.version()
+        if version == self._version:
+            return
+        self._version = version
+        known = await self.store.fetch(SELECT_VERSION)
+        current = int(known[0][0]) if known else 0
+        if current != self.catalog.version or not len(self.catalog):
+            self.catalog = read_catalog(await self.store.fetch(SELECT_COLLECTIONS), current)
+        kept = await self.store.fetch(SELECT_SETTINGS)
+        if kept and kept[0][0] != self._settings_text:
+            self._settings_text = kept[0][0]
+            self.settings = decode(kept[0][0])
+
+    _settings_text = ""
+
+    async def save_settings(self, settings: Settings) -> None:
+        """Store the settings, secrets included."""
+        text, now = encode(settings).decode(), format_date(datetime.now(UTC))
+
+        async def job(tx: Transaction) -> None:
+            await tx.execute(SAVE_SETTINGS, [text, now, now])
+
+        await self.store.write(job)
+        self.settings, self._settings_text = settings, text
+
+    async def change_superuser(self, verb: str, email: str, password: str) -> None:
+        """Create, update, upsert or delete a superuser by its e-mail address.
+
+        Raises BadRequest with all faults, NotFound when there is none to update or delete.
+        """
+        superusers = self.superusers
+        rows = await self.store.fetch(self.book.of(superusers).find_by("email", ""), [email])
+        record_id = str(self.book.of(superusers).read(rows[0])["id"]) if rows else None
+        body = {"email": email, "password": password, "passwordConfirm": password}
+        info = RequestInfo(viewer=Viewer(superusers))
+        if record_id is None and verb in {"create", "upsert"}:
+            await self.writer.create(self.catalog, superusers, body, ViewQuery(), info)
+        elif record_id is None:
+            raise NotFound(f"There is no superuser {email}.")
+        elif verb == "delete":
+            await self.writer.delete(self.catalog, superusers, record_id, info)
+        elif verb == "create":
+            raise BadRequest(f"There is already a superuser {email}.", hint="Use 'update' or 'upsert'.")
+        else:
+            await self.writer.update(self.catalog, superusers, record_id, body, ViewQuery(), info)
+
+    @property
+    def superusers(self) -> Collection:
+        """The collection of those who may do everything."""
+        found = self.catalog.find(SUPERUSERS)
+        assert found is not None, "every site has its system collections"
+        return found
+
+    async def create_collection(self, definition: Body) -> Collection:
+        """Create a collection from its JSON. Raises BadRequest with all faults."""
+        return await self.changes.create(definition)
+
+
+@asynccontextmanager
+async def open_site(data: Path) -> AsyncIterator[Site]:
+    """Open the site in a data folder, which is made when it is not there.
+
+    Raises SetupError when the folder or the database can't be used.
+    """
+    store = await _open_store(data)
+    try:
+        await store.write(_prepare)
+        site = Site(data, store)
+        await site.refresh()
+        try:
+            yield site
+        finally:
+            site.hasher.close()
+    finally:
+        await store.close()
+
+
+async def _open_store(data: Path) -> SqliteStore:
+    path = data / DATABASE_FILE
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        store = SqliteStore(path)
+        await store.open()
+    except OSError as exc:
+        raise SetupError(
+            f"cannot use the data folder '{data}'",
+            why=exc.strerror or str(exc),
+            do="make it writable for this user, or choose another folder with --data",
+        ) from exc
+    except apsw.Error as exc:
+        raise SetupError(
+            f"cannot open '{path}' ({type(exc).__name__})",
+            why=str(exc),
+            do="check that the file is a Backstay database and that this user may write to it and its folder",
+        ) from exc
+    return store
+
+
+async def _prepare(tx: Transaction) -> None:
+    """Make the tables and collections that every site has."""
+    for text in SYSTEM_TABLES:
+        await tx.execute(Statement(text))
+    catalog = await load_catalog(tx)
+    if len(catalog):
+        return
+    ddl = Ddl(SqliteDialect().sql)
+    for collection in first_collections(now=format_date(datetime.now(UTC))):
+        for text in ddl.create(collection):
+            await tx.execute(Statement(text))
+        await save_collection(tx, collection)
+    now = format_date(datetime.now(UTC))
+    await tx.execute(SAVE_SETTINGS, [encode(Settings()).decode(), now, now])
