@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from backstay.catalog import Catalog, Collection
+from backstay.catalog.fields import DbValue
 from backstay.catalog.model import RULES, AuthOptions, decode_fields, field_json, options_json
 from backstay.plans.params import Statement
 from backstay.stores.base import Row, Transaction
@@ -14,12 +15,12 @@ from backstay.stores.base import Row, Transaction
 _COLUMNS = ("id", "system", "type", "name", "fields", "indexes", *RULES, "options", "created", "updated")
 SELECT_COLLECTIONS = Statement(f"SELECT {', '.join(_COLUMNS)} FROM _collections ORDER BY rowid")
 SELECT_VERSION = Statement("SELECT value FROM _params WHERE id = 'catalogVersion'")
-_UPSERT = Statement(
+UPSERT_COLLECTION = Statement(
     f"INSERT INTO _collections ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
 _DELETE = Statement("DELETE FROM _collections WHERE id = ?")
-_BUMP = Statement(
+BUMP_VERSION = Statement(
     "INSERT INTO _params (id, value) VALUES ('catalogVersion', '1') "
     "ON CONFLICT (id) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
 )
@@ -49,9 +50,9 @@ def read_catalog(rows: list[Row], version: int) -> Catalog:
     return Catalog((read_collection(row) for row in rows), version)
 
 
-async def save_collection(tx: Transaction, collection: Collection) -> None:
-    """Write a collection's row."""
-    values = [
+def collection_row(collection: Collection) -> list[DbValue]:
+    """Return the values of `UPSERT_COLLECTION`."""
+    return [
         collection.id,
         int(collection.system),
         collection.type,
@@ -63,11 +64,15 @@ async def save_collection(tx: Transaction, collection: Collection) -> None:
         collection.created,
         collection.updated,
     ]
-    await tx.execute(_UPSERT, values)
-    await tx.execute(_BUMP)
+
+
+async def save_collection(tx: Transaction, collection: Collection) -> None:
+    """Write a collection's row."""
+    await tx.execute(UPSERT_COLLECTION, collection_row(collection))
+    await tx.execute(BUMP_VERSION)
 
 
 async def delete_collection(tx: Transaction, collection: Collection) -> None:
     """Remove a collection's row."""
     await tx.execute(_DELETE, (collection.id,))
-    await tx.execute(_BUMP)
+    await tx.execute(BUMP_VERSION)

@@ -30,6 +30,16 @@ SYSTEM_TABLES = (
     "CREATE TABLE IF NOT EXISTS _counts (collection TEXT PRIMARY KEY NOT NULL, total INTEGER NOT NULL) WITHOUT ROWID",
 )
 
+LOG_TABLES = (
+    """CREATE TABLE IF NOT EXISTS _logs (
+        id TEXT PRIMARY KEY DEFAULT ('r'||lower(hex(randomblob(7)))) NOT NULL, level INTEGER DEFAULT 0 NOT NULL,
+        message TEXT DEFAULT '' NOT NULL, data JSON DEFAULT '{}' NOT NULL, created TEXT DEFAULT '' NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS idx_logs_level ON _logs (level)",
+    "CREATE INDEX IF NOT EXISTS idx_logs_message ON _logs (message)",
+    "CREATE INDEX IF NOT EXISTS idx_logs_created_hour ON _logs (strftime('%Y-%m-%d %H:00:00', created))",
+)
+"""What `logs.db` holds, a database of its own: logging never waits for the site's writer."""
+
 COUNT_RECORDS = Statement("SELECT total FROM _counts WHERE collection = ?", (Param("given", "collection"),))
 
 
@@ -49,12 +59,12 @@ class Ddl:
         """Return what creates a collection's table or view, its indexes and its counter."""
         if collection.is_view:
             return [self.create_view(collection)]
+        return [self.create_table(collection), *collection.indexes, *self.create_counter(collection)]
+
+    def create_table(self, collection: Collection) -> str:
+        """Return what creates a collection's table alone."""
         columns = ", ".join(self.column(field) for field in collection.sorted_fields)
-        return [
-            f"CREATE TABLE {self._quote(collection.name)} ({columns})",
-            *collection.indexes,
-            *self.create_counter(collection),
-        ]
+        return f"CREATE TABLE {self._quote(collection.name)} ({columns})"
 
     def create_view(self, collection: Collection) -> str:
         """Return what creates a view of a collection's query, which `catalog` has checked to be one SELECT."""
