@@ -96,13 +96,12 @@ class SqliteTransaction:
     async def execute(
         self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
     ) -> int:
-        before = self._db.total_changes()
         if long:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._threads, self._run, statement.sql, values)
         else:
             self._run(statement.sql, values)
-        return self._db.total_changes() - before
+        return self._db.changes()  # what triggers change does not count
 
     def _run(self, sql: str, values: Sequence[DbValue]) -> None:
         try:

@@ -27,7 +27,9 @@ READ_DATE = "backstay_read_date"
 _EMPTY = literal_column("''")
 _ZERO = literal_column("0")
 _NO_ITEMS = literal_column("'[]'")
-_DATE = literal_column("'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]Z'")
+_DATE = literal_column(
+    "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]Z'"
+)
 
 
 def compile_copy(dialect: Dialect, collection: Collection, columns: Names[str]) -> str:
