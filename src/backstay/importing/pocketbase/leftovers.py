@@ -11,7 +11,9 @@ from backstay.catalog import Collection
 from backstay.catalog.indexes import parse_index
 from backstay.importing.pocketbase.source import DATABASE, LOGS, STORAGE
 
-_TAKEN_FILES = frozenset(f"{name}{end}" for name in (DATABASE, LOGS) for end in ("", "-wal", "-shm", "-journal"))
+_TAKEN_FILES = frozenset(
+    f"{name}{end}" for name in (DATABASE, LOGS) for end in ("", "-wal", "-shm", "-journal")
+)
 _PRIVATE = frozenset({STORAGE, "types.d.ts", ".notify", ".autocert_cache"})
 """What is taken, or made anew by any server without being missed."""
 _OWN_TABLES = frozenset({"_collections", "_params", "_migrations"})
@@ -53,7 +55,9 @@ def _schema(db: apsw.Connection, collections: list[Collection]) -> Iterator[str]
             yield "table '_migrations': the list of PocketBase's own changes"
         elif kind in ("table", "view") and name.lower() not in names | _OWN_TABLES:
             yield f"{kind} '{name}': it belongs to no collection"
-        elif kind == "trigger" or (kind == "index" and table.lower() in names and name.lower() not in indexes):
+        elif kind == "trigger" or (
+            kind == "index" and table.lower() in names and name.lower() not in indexes
+        ):
             yield f"{kind} '{name}' on '{table}': it is in no collection's definition"
     for collection in collections:
         stored = [str(row[0]) for row in db.execute(_COLUMNS, (collection.name,))]

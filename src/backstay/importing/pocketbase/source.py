@@ -40,7 +40,9 @@ def check_source(folder: Path) -> None:
     raise SetupError(
         f"'{folder}' is no PocketBase data folder",
         why=f"there is no '{DATABASE}' in it",
-        do=f"backstay import pocketbase {inner}" if inner.is_dir() else "give the folder which PocketBase calls pb_data",
+        do=f"backstay import pocketbase {inner}"
+        if inner.is_dir()
+        else "give the folder which PocketBase calls pb_data",
     )
 
 
@@ -56,7 +58,9 @@ def readable(path: Path, scratch: Path) -> str:
         return f"file:{quote(str(_copy(path, scratch).resolve()))}"
     except OSError as exc:
         raise SetupError(
-            f"cannot read '{path}'", why=exc.strerror or str(exc), do="run as a user who may read all of the folder"
+            f"cannot read '{path}'",
+            why=exc.strerror or str(exc),
+            do="run as a user who may read all of the folder",
         ) from exc
 
 

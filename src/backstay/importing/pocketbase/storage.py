@@ -59,7 +59,9 @@ def _copy(source: Path, target: Path) -> int:
         reading = source.open("rb")
     except OSError as exc:
         raise SetupError(
-            f"cannot read '{source}'", why=exc.strerror or str(exc), do="run as a user who may read all of the folder"
+            f"cannot read '{source}'",
+            why=exc.strerror or str(exc),
+            do="run as a user who may read all of the folder",
         ) from exc
     with reading, target.open("xb") as writing:
         shutil.copyfileobj(reading, writing, 1 << 20)
