@@ -18,14 +18,14 @@ from backstay.accounts.sign_in import SignIn
 from backstay.accounts.viewers import Viewers
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
+from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes, load_catalog
-from backstay.catalog.model import SUPERUSERS
 from backstay.errors import BadRequest, NotFound, SetupError
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo, Viewer
-from backstay.records.query import ViewQuery
+from backstay.records.query import RecordCall
 from backstay.records.reader import Reader
 from backstay.records.writer import Writer
 from backstay.settings import Settings, decode, encode
@@ -113,15 +113,15 @@ class Site:
         body = {"email": email, "password": password, "passwordConfirm": password}
         info = RequestInfo(viewer=Viewer(superusers))
         if record_id is None and verb in {"create", "upsert"}:
-            await self.writer.create(self.catalog, superusers, body, ViewQuery(), info)
+            await self.writer.create(RecordCall(self.catalog, superusers, info, body=body))
         elif record_id is None:
             raise NotFound(f"There is no superuser {email}.")
         elif verb == "delete":
-            await self.writer.delete(self.catalog, superusers, record_id, info)
+            await self.writer.delete(RecordCall(self.catalog, superusers, info, record_id))
         elif verb == "create":
             raise BadRequest(f"There is already a superuser {email}.", hint="Use 'update' or 'upsert'.")
         else:
-            await self.writer.update(self.catalog, superusers, record_id, body, ViewQuery(), info)
+            await self.writer.update(RecordCall(self.catalog, superusers, info, record_id, body))
 
     @property
     def superusers(self) -> Collection:

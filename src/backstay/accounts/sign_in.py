@@ -13,7 +13,7 @@ import msgspec
 from backstay.accounts.passwords import Hasher
 from backstay.accounts.tokens import Claims, issue, signing_key
 from backstay.accounts.viewers import SignedIn, Viewers
-from backstay.catalog import Catalog, Collection
+from backstay.catalog import Collection
 from backstay.catalog.casts import format_date
 from backstay.catalog.fields.base import REQUIRED
 from backstay.catalog.model import AuthOptions
@@ -23,10 +23,10 @@ from backstay.checks import is_email
 from backstay.errors import BadRequest, Fault, Forbidden, RequestError
 from backstay.plans.check import plan_check
 from backstay.plans.params import Statement, Values, bind
-from backstay.plans.request import RequestInfo, Viewer
+from backstay.plans.request import Viewer
 from backstay.records.draft import RecordValues
 from backstay.records.plan_cache import PlanCache
-from backstay.records.query import ViewQuery
+from backstay.records.query import Body, RecordCall, ViewQuery
 from backstay.records.reader import Reader
 from backstay.records.statements import StatementBook
 from backstay.stores.base import Store, Transaction
@@ -54,22 +54,23 @@ class MfaRequired(RequestError):
 class SignIn:
     """The ways of signing in to one site."""
 
-    def __init__(self, store: Store, book: StatementBook, reader: Reader, viewers: Viewers, hasher: Hasher) -> None:
+    def __init__(
+        self, store: Store, book: StatementBook, reader: Reader, viewers: Viewers, hasher: Hasher
+    ) -> None:
         self._store, self._book, self._reader = store, book, reader
         self._viewers, self._hasher = viewers, hasher
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
 
-    async def with_password(
-        self, catalog: Catalog, collection: Collection, body: dict[str, Any], query: ViewQuery, info: RequestInfo
-    ) -> bytes:
+    async def with_password(self, call: RecordCall) -> bytes:
         """Sign in with an identity and a password (A5). All refusals look alike and take the same time.
 
         Raises BadRequest, Forbidden where the collection or its rule refuses, MfaRequired.
         """
+        collection = call.collection
         auth = auth_of(collection)
         if not auth.passwordAuth.enabled:
             raise Forbidden(NO_PASSWORDS)
-        identity, password, field = _credentials(body, auth)
+        identity, password, field = _credentials(call.body, auth)
         record = await self._find(collection, auth, identity, field)
         if record is None:
             await self._hasher.verify_nobody(password)
@@ -79,7 +80,7 @@ class SignIn:
             raise BadRequest(FAILED)
         if verdict.rehash:
             await self._rehash(collection, record, password)
-        return await self.finish(catalog, collection, record, "password", body, query, info)
+        return await self.finish(call, record, "password")
 
     async def _find(
         self, collection: Collection, auth: AuthOptions, identity: str, field: str
@@ -108,39 +109,24 @@ class SignIn:
 
         await self._store.write(job)
 
-    async def finish(
-        self,
-        catalog: Catalog,
-        collection: Collection,
-        record: RecordValues,
-        method: str,
-        body: dict[str, Any],
-        query: ViewQuery,
-        info: RequestInfo,
-    ) -> bytes:
+    async def finish(self, call: RecordCall, record: RecordValues, method: str) -> bytes:
         """Let a proven record in: its collection's rule, a second factor where there must be one, the answer."""
-        auth = auth_of(collection)
-        if not await self.satisfies(catalog, collection, auth.authRule, record, info):
+        auth = auth_of(call.collection)
+        if not await self.satisfies(call, auth.authRule, record):
             raise Forbidden(NOT_ALLOWED)
-        mfa_id = body.get("mfaId") or info.query.get("mfaId", "")
-        await self._second_factor(catalog, collection, record, method, str(mfa_id), info)
-        token = self.new_token(collection, record, duration_s=auth.authToken.duration, refreshable=True)
-        return await self.answer(catalog, collection, record, token, query, info)
+        mfa_id = call.body.get("mfaId") or call.info.query.get("mfaId", "")
+        await self._second_factor(call, record, method, str(mfa_id))
+        duration = auth.authToken.duration
+        token = self.new_token(call.collection, record, duration_s=duration, refreshable=True)
+        return await self.answer(call, record, token)
 
-    async def _second_factor(
-        self,
-        catalog: Catalog,
-        collection: Collection,
-        record: RecordValues,
-        method: str,
-        mfa_id: str,
-        info: RequestInfo,
-    ) -> None:
+    async def _second_factor(self, call: RecordCall, record: RecordValues, method: str, mfa_id: str) -> None:
         """Demand a second, different factor where the collection wants one. Its proof is used up once."""
+        collection = call.collection
         mfa = auth_of(collection).mfa
-        if not mfa.enabled or not await self.satisfies(catalog, collection, mfa.rule, record, info):
+        if not mfa.enabled or not await self.satisfies(call, mfa.rule, record):
             return
-        mfas = catalog.find("_mfas")
+        mfas = call.catalog.find("_mfas")
         assert mfas is not None, "every site has its system collections"
         statements = self._book.of(mfas)
         now = datetime.now(UTC)
@@ -174,32 +160,23 @@ class SignIn:
             raise MfaRequired(await self._store.write(begin))
         await self._store.write(consume)
 
-    async def refresh(
-        self, catalog: Catalog, collection: Collection, signed_in: SignedIn, query: ViewQuery, info: RequestInfo
-    ) -> bytes:
+    async def refresh(self, call: RecordCall, signed_in: SignedIn) -> bytes:
         """Give a fresh token for a valid one; a token that can't be refreshed comes back as it is."""
-        auth = auth_of(collection)
+        auth = auth_of(call.collection)
         record = dict(signed_in.viewer.record)
-        if not await self.satisfies(catalog, collection, auth.authRule, record, info):
+        if not await self.satisfies(call, auth.authRule, record):
             raise Forbidden(NOT_ALLOWED)
         token = signed_in.token
         if signed_in.claims.refreshable:
-            token = self.new_token(collection, record, duration_s=auth.authToken.duration, refreshable=True)
-        return await self.answer(catalog, collection, record, token, query, info)
+            duration = auth.authToken.duration
+            token = self.new_token(call.collection, record, duration_s=duration, refreshable=True)
+        return await self.answer(call, record, token)
 
-    async def impersonate(
-        self,
-        catalog: Catalog,
-        collection: Collection,
-        record: RecordValues,
-        duration_s: int,
-        query: ViewQuery,
-        info: RequestInfo,
-    ) -> bytes:
-        """Give a superuser a token of somebody else, which can't be refreshed."""
-        duration = duration_s or auth_of(collection).authToken.duration
-        token = self.new_token(collection, record, duration_s=duration, refreshable=False)
-        return await self.answer(catalog, collection, record, token, query, info)
+    async def impersonate(self, call: RecordCall, record: RecordValues, duration_s: int) -> bytes:
+        """Give a superuser a token of somebody else, which can't be refreshed; 0 s is the collection's duration."""
+        duration = duration_s or auth_of(call.collection).authToken.duration
+        token = self.new_token(call.collection, record, duration_s=duration, refreshable=False)
+        return await self.answer(call, record, token)
 
     def new_token(
         self, collection: Collection, record: RecordValues, *, duration_s: int, refreshable: bool
@@ -215,33 +192,26 @@ class SignIn:
         )
         return issue(claims, signing_key(str(record["tokenKey"]), auth.authToken.secret))
 
-    async def satisfies(
-        self, catalog: Catalog, collection: Collection, rule: str | None, record: RecordValues, info: RequestInfo
-    ) -> bool:
+    async def satisfies(self, call: RecordCall, rule: str | None, record: RecordValues) -> bool:
         """Tell whether an auth record satisfies a rule of its collection; None is never satisfied."""
         if not rule:
             return rule == ""
+        collection, info = call.collection, call.info
         key = ("auth", collection.id, info.viewer.shape, rule)
-        statement = self._checks.get(catalog, key, info, lambda frame: plan_check(frame, collection, rule))
+        statement = self._checks.get(
+            call.catalog, key, info, lambda frame: plan_check(frame, collection, rule)
+        )
         values = Values(info, given={"id": str(record["id"])})
         return bool(await self._store.fetch(statement, bind(statement, values)))
 
-    async def answer(
-        self,
-        catalog: Catalog,
-        collection: Collection,
-        record: RecordValues,
-        token: str,
-        query: ViewQuery,
-        info: RequestInfo,
-    ) -> bytes:
+    async def answer(self, call: RecordCall, record: RecordValues, token: str) -> bytes:
         """Return `{"record":...,"token":...}` with the record as it sees itself."""
-        viewer = info.viewer if info.viewer.is_superuser else Viewer(collection, record)
-        as_owner = msgspec.structs.replace(info, viewer=viewer)
-        expand = ViewQuery(expand=query.expand)
-        text = await self._reader.view_within(
-            self._store.fetch, catalog, collection, str(record["id"]), expand, as_owner
-        )
+        info = call.info
+        if not info.viewer.is_superuser:
+            info = msgspec.structs.replace(info, viewer=Viewer(call.collection, record))
+        query = ViewQuery(expand=call.query.expand)
+        whole = msgspec.structs.replace(call, info=info, record_id=str(record["id"]), query=query)
+        text = await self._reader.view_within(self._store.fetch, whole)
         return b'{"record":' + text + b',"token":' + msgspec.json.encode(token) + b"}"
 
 
@@ -251,14 +221,16 @@ def auth_of(collection: Collection) -> AuthOptions:
     return collection.auth
 
 
-def _credentials(body: dict[str, Any], auth: AuthOptions) -> tuple[str, str, str]:
+def _credentials(body: Body, auth: AuthOptions) -> tuple[str, str, str]:
     """Return identity, password and identity field of a body. Raises BadRequest with all faults."""
     faults: dict[str, Fault] = {}
     texts: dict[str, str] = {}
     for key in ("identity", "password", "identityField"):
         value = body.get(key)
         if value is not None and not isinstance(value, str):
-            raise BadRequest("An error occurred while loading the submitted data.", hint=f"'{key}' must be text.")
+            raise BadRequest(
+                "An error occurred while loading the submitted data.", hint=f"'{key}' must be text."
+            )
         texts[key] = value or ""
     for key in ("identity", "password"):
         if not texts[key]:

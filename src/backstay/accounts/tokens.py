@@ -61,7 +61,7 @@ _claims_encoder = msgspec.json.Encoder(order="sorted")
 _jws = jwt.PyJWS(algorithms=["HS256"])
 
 
-class _Refused(Exception):  # noqa: N818 - a step of `verify`, never seen outside
+class _Refused(Exception):
     """The token is worth nothing."""
 
 

@@ -24,7 +24,13 @@ from backstay.plans.params import Statement
 from backstay.records.cascade import Cascade
 from backstay.records.statements import StatementBook
 from backstay.stores.base import Store, StoreError, Transaction
-from backstay.stores.catalog import SELECT_COLLECTIONS, SELECT_VERSION, delete_collection, read_catalog, save_collection
+from backstay.stores.catalog import (
+    SELECT_COLLECTIONS,
+    SELECT_VERSION,
+    delete_collection,
+    read_catalog,
+    save_collection,
+)
 from backstay.stores.schema import Ddl
 
 Body: TypeAlias = Mapping[str, Any]

@@ -11,7 +11,8 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backstay.errors import NotFound, RequestError
-from backstay.http import auth, batch, records, settings
+from backstay.http import auth, batch, records, settings, welcome
+from backstay.http.rate_limits import RateLimiter
 from backstay.http.replies import Reply, encode, error_reply
 from backstay.site import Site
 
@@ -79,7 +80,9 @@ class Common:
         return found
 
     def _preflight(self, scope: Scope) -> Reply:
-        asked = next((value for name, value in scope["headers"] if name == b"access-control-request-headers"), b"")
+        asked = next(
+            (value for name, value in scope["headers"] if name == b"access-control-request-headers"), b""
+        )
         reply = Reply(b"", 204)
         reply.headers = [(b"access-control-allow-methods", METHODS), (b"access-control-max-age", b"86400")]
         if asked:
@@ -100,16 +103,19 @@ class _Routes(Router):
 
 
 def create_application(
-    site: AbstractAsyncContextManager[Site], *, origins: Sequence[str] = ("*",), extra: Sequence[BaseRoute] = ()
+    site: AbstractAsyncContextManager[Site],
+    *,
+    origins: Sequence[str] = ("*",),
+    extra: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
     """Return the application which serves a site while its lifespan lasts."""
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[dict[str, Any]]:
         async with site as opened:
-            yield {"site": opened}
+            yield {"site": opened, "limiter": RateLimiter()}
 
-    routes = [*records.routes, *auth.routes, *settings.routes, *batch.routes, *extra]
+    routes = [*records.routes, *auth.routes, *settings.routes, *batch.routes, *welcome.routes, *extra]
     return Common(_Routes(routes, lifespan), origins)
 
 

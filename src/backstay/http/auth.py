@@ -15,14 +15,13 @@ INVALID_LOAD = "An error occurred while loading the submitted data."
 
 
 async def auth_with_password(ask: Ask) -> Reply:
-    collection = ask.auth_collection()
+    ask.auth_collection()
     try:
         body = (await parse_body(ask.request)).values
     except BadRequest as exc:
         raise BadRequest(INVALID_LOAD, hint=exc.hint, at=exc.at) from exc
-    info = ask.info(body, context="password")
-    found = await ask.site.sign_in.with_password(ask.site.catalog, collection, body, ask.view_query(), info)
-    return _token_reply(found, ask)
+    call = ask.call(body).by(ask.info(body, context="password"))
+    return _token_reply(await ask.site.sign_in.with_password(call), ask)
 
 
 async def auth_refresh(ask: Ask) -> Reply:
@@ -32,8 +31,7 @@ async def auth_refresh(ask: Ask) -> Reply:
         raise Unauthorized
     if signed_in.claims.collection_id != collection.id:
         raise Forbidden("The authorized record is not allowed to perform this action.")
-    found = await ask.site.sign_in.refresh(ask.site.catalog, collection, signed_in, ask.view_query(), ask.info())
-    return _token_reply(found, ask)
+    return _token_reply(await ask.site.sign_in.refresh(ask.call(), signed_in), ask)
 
 
 async def impersonate(ask: Ask) -> Reply:
@@ -47,12 +45,11 @@ async def impersonate(ask: Ask) -> Reply:
     if isinstance(duration, bool) or not isinstance(duration, int):
         raise BadRequest(INVALID_LOAD, hint="'duration' is a whole number of seconds.")
     if duration < 0 or duration > IMPERSONATE_MAX_S:
-        fault = Fault("validation_min_greater_equal_than_required", "Must be no less than 0.", {"threshold": 0})
+        fault = Fault(
+            "validation_min_greater_equal_than_required", "Must be no less than 0.", {"threshold": 0}
+        )
         raise BadRequest("An error occurred while validating the submitted data.", {"duration": fault})
-    found = await ask.site.sign_in.impersonate(
-        ask.site.catalog, collection, record, duration, ask.view_query(), ask.info(body)
-    )
-    return _token_reply(found, ask)
+    return _token_reply(await ask.site.sign_in.impersonate(ask.call(body), record, duration), ask)
 
 
 async def auth_methods(ask: Ask) -> Reply:
@@ -79,8 +76,10 @@ def _token_reply(body: bytes, ask: Ask) -> Reply:
 _AUTH = "/api/collections/{collection}"
 
 routes: list[BaseRoute] = [
-    Route(f"{_AUTH}/auth-with-password", Door(auth_with_password), methods=["POST"]),
-    Route(f"{_AUTH}/auth-refresh", Door(auth_refresh), methods=["POST"]),
+    Route(
+        f"{_AUTH}/auth-with-password", Door(auth_with_password, "authWithPassword", "auth"), methods=["POST"]
+    ),
+    Route(f"{_AUTH}/auth-refresh", Door(auth_refresh, "authRefresh"), methods=["POST"]),
     Route(f"{_AUTH}/impersonate/{{id}}", Door(impersonate), methods=["POST"]),
-    Route(f"{_AUTH}/auth-methods", Door(auth_methods), methods=["GET"]),
+    Route(f"{_AUTH}/auth-methods", Door(auth_methods, "listAuthMethods"), methods=["GET"]),
 ]

@@ -11,14 +11,12 @@ from urllib.parse import unquote
 import msgspec
 from starlette.routing import BaseRoute, Route
 
-from backstay.catalog import Collection
 from backstay.catalog.fields.base import REQUIRED
 from backstay.errors import BadRequest, Fault, Faults, Forbidden, NotFound, RequestError
 from backstay.http.bodies import parse_body
 from backstay.http.context import MISSING_COLLECTION, Ask, Door, query_values
 from backstay.http.replies import Reply
-from backstay.plans.request import RequestInfo
-from backstay.records.query import ViewQuery
+from backstay.records.query import RecordCall, ViewQuery
 from backstay.records.writer import Hashes
 from backstay.stores.base import Transaction
 
@@ -45,16 +43,9 @@ class BatchBody(msgspec.Struct, frozen=True):
 class Write(msgspec.Struct, frozen=True, eq=False):
     """One request within a batch, understood."""
 
-    collection: Collection
-    record_id: str
-    item: BatchItem
-    query: ViewQuery
-    info: RequestInfo
+    method: str
+    call: RecordCall
     hashes: Hashes
-
-    @property
-    def body(self) -> Mapping[str, Any]:
-        return self.item.body or {}
 
 
 class Failed(Exception):
@@ -67,7 +58,9 @@ class Failed(Exception):
 async def batch(ask: Ask) -> Reply:
     limits = ask.site.settings.batch
     if not limits.enabled or limits.max_requests <= 0:
-        raise Forbidden("Batch requests are not allowed.", hint="A superuser can allow them: settings, batch.enabled.")
+        raise Forbidden(
+            "Batch requests are not allowed.", hint="A superuser can allow them: settings, batch.enabled."
+        )
     parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
     items = _read(parsed.values, limits.max_requests)
     try:
@@ -139,44 +132,36 @@ async def _understand(ask: Ask, item: BatchItem) -> Write:
     many, one = _MANY.fullmatch(path), _ONE.fullmatch(path)
     found = many if item.method in {"POST", "PUT"} else one if item.method in {"PATCH", "DELETE"} else None
     if found is None:
-        raise BadRequest(hint="A batch takes POST and PUT on .../records, PATCH and DELETE on .../records/ID.")
+        raise BadRequest(
+            hint="A batch takes POST and PUT on .../records, PATCH and DELETE on .../records/ID."
+        )
     collection = ask.site.catalog.find(unquote(found[1]))
     if collection is None:
         raise NotFound(MISSING_COLLECTION)
     query = query_values(raw_query.encode())
     body = item.body or {}
-    info = msgspec.structs.replace(
-        ask.info(body, context="batch"), method="POST" if item.method == "PUT" else item.method, query=query
-    )
+    method = "POST" if item.method == "PUT" else item.method
+    info = msgspec.structs.replace(ask.info(body, context="batch"), method=method, query=query)
     record_id = unquote(one[2]) if one else ""
     if item.method == "PUT" and body.get("id"):
         record_id = str(body["id"])
-    hashes = Hashes()
-    if item.method != "DELETE":
-        hashes = await ask.site.writer.prepare(collection, body, record_id or None)
-    return Write(
-        collection, record_id, item, ViewQuery(query.get("expand", ""), query.get("fields", "")), info, hashes
-    )
+    view = ViewQuery(query.get("expand", ""), query.get("fields", ""))
+    call = RecordCall(ask.site.catalog, collection, info, record_id, body, view)
+    hashes = Hashes() if item.method == "DELETE" else await ask.site.writer.prepare(call)
+    return Write(item.method, call, hashes)
 
 
 async def _write(ask: Ask, tx: Transaction, write: Write) -> bytes:
-    writer, catalog = ask.site.writer, ask.site.catalog
-    collection, record_id = write.collection, write.record_id
-    if write.item.method == "DELETE":
-        await writer.delete_within(tx, catalog, collection, record_id, write.info)
+    writer, call = ask.site.writer, write.call
+    if write.method == "DELETE":
+        await writer.delete_within(tx, call)
         return b'{"body":null,"status":204}'
-    is_update = write.item.method == "PATCH"
-    info = write.info
-    if write.item.method == "PUT" and record_id:
-        is_update = bool(await tx.fetch(writer.book.of(collection).exists, [record_id]))
-        info = msgspec.structs.replace(info, method="PATCH" if is_update else "POST")
-    if is_update:
-        body = await writer.update_within(
-            tx, catalog, collection, record_id, write.body, write.query, info, write.hashes
-        )
-    else:
-        body = await writer.create_within(tx, catalog, collection, write.body, write.query, info, write.hashes)
-    return b'{"body":' + body + b',"status":200}'
+    is_update = write.method == "PATCH"
+    if write.method == "PUT" and call.record_id:
+        is_update = bool(await tx.fetch(writer.book.of(call.collection).exists, [call.record_id]))
+        call = call.by(msgspec.structs.replace(call.info, method="PATCH" if is_update else "POST"))
+    act = writer.update_within if is_update else writer.create_within
+    return b'{"body":' + await act(tx, call, write.hashes) + b',"status":200}'
 
 
 routes: list[BaseRoute] = [Route("/api/batch", Door(batch), methods=["POST"])]

@@ -17,7 +17,7 @@ from backstay.errors import BadRequest, Forbidden, NotFound, RequestError, Unaut
 from backstay.http.replies import Reply, error_reply
 from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import RequestInfo, Viewer
-from backstay.records.query import ListQuery, ViewQuery
+from backstay.records.query import ListQuery, RecordCall, ViewQuery
 from backstay.site import Site
 
 QUERY_MAX_BYTES = 64 << 10
@@ -33,7 +33,9 @@ class Headers(Mapping[str, str]):
         self._raw = raw
 
     def _all(self) -> dict[str, str]:
-        pairs = ((name.decode("latin-1").lower().replace("-", "_"), value) for name, value in reversed(self._raw))
+        pairs = (
+            (name.decode("latin-1").lower().replace("-", "_"), value) for name, value in reversed(self._raw)
+        )
         return {name: value.decode("latin-1") for name, value in pairs}
 
     def __getitem__(self, key: str) -> str:
@@ -71,6 +73,12 @@ class Ask:
 
     def path(self, name: str) -> str:
         return self.scope["path_params"][name]  # type: ignore[no-any-return]
+
+    @property
+    def address(self) -> str:
+        """The client's address, as the connection has it."""
+        client = self.scope.get("client")
+        return client[0] if client else ""
 
     @property
     def signed_in(self) -> SignedIn | None:
@@ -123,6 +131,13 @@ class Ask:
         if not self.viewer.is_superuser:
             raise Forbidden("The authorized record is not allowed to perform this action.")
 
+    def call(self, body: Mapping[str, Any] | None = None, *, record_id: str = "") -> RecordCall:
+        """Return what is asked of the collection in the path. Raises NotFound."""
+        info = self.info(body)
+        return RecordCall(
+            self.site.catalog, self.collection(), info, record_id, body or {}, self.view_query()
+        )
+
     def list_query(self) -> ListQuery:
         return parse_list(self.raw_query)
 
@@ -138,10 +153,14 @@ Handler: TypeAlias = Callable[[Ask], Awaitable[Reply]]
 
 
 class Door:
-    """An endpoint: an ASGI application around one handler, which turns what it raises into an answer."""
+    """An endpoint: an ASGI application around one handler, which turns what it raises into an answer.
 
-    def __init__(self, handler: Handler) -> None:
+    actions: what rate limits call it, the most particular first
+    """
+
+    def __init__(self, handler: Handler, *actions: str) -> None:
         self._handler = handler
+        self._actions = actions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         site: Site = scope["state"]["site"]
@@ -149,10 +168,23 @@ class Door:
             await site.refresh()
             ask = Ask(site, scope, receive)
             await ask.identify()
+            if site.settings.rate_limits.enabled:
+                self._limit(ask)
             reply = await self._handler(ask)
         except RequestError as exc:
             reply = error_reply(exc)
         await reply(scope, receive, send)
+
+    def _limit(self, ask: Ask) -> None:
+        """Count the request under the rate limits of its action and of its path. Raises TooManyRequests."""
+        limits, limiter = ask.site.settings.rate_limits, ask.scope["state"]["limiter"]
+        path = ask.scope["path"]
+        limiter.check(limits, (f"{ask.scope['method']} {path}", path), ask.address, ask.viewer)
+        if self._actions:
+            found = ask.site.catalog.find(ask.path("collection"))
+            name = found.name if found else "*"
+            labels = [f"{owner}:{action}" for action in self._actions for owner in (name, "*")]
+            limiter.check(limits, labels, ask.address, ask.viewer)
 
 
 @lru_cache(maxsize=2048)

@@ -15,33 +15,23 @@ async def list_records(ask: Ask) -> Reply:
 
 
 async def view_record(ask: Ask) -> Reply:
-    collection = ask.collection()
-    return Reply(
-        await ask.site.reader.view(ask.site.catalog, collection, ask.path("id"), ask.view_query(), ask.info())
-    )
+    return Reply(await ask.site.reader.view(ask.call(record_id=ask.path("id"))))
 
 
 async def create_record(ask: Ask) -> Reply:
-    collection = ask.collection()
+    ask.collection()
     body = await parse_body(ask.request)
-    site = ask.site
-    return Reply(
-        await site.writer.create(site.catalog, collection, body.values, ask.view_query(), ask.info(body.values))
-    )
+    return Reply(await ask.site.writer.create(ask.call(body.values)))
 
 
 async def update_record(ask: Ask) -> Reply:
-    collection = ask.collection()
+    ask.collection()
     body = await parse_body(ask.request)
-    site, info = ask.site, ask.info(body.values)
-    return Reply(
-        await site.writer.update(site.catalog, collection, ask.path("id"), body.values, ask.view_query(), info)
-    )
+    return Reply(await ask.site.writer.update(ask.call(body.values, record_id=ask.path("id"))))
 
 
 async def delete_record(ask: Ask) -> Reply:
-    collection = ask.collection()
-    await ask.site.writer.delete(ask.site.catalog, collection, ask.path("id"), ask.info())
+    await ask.site.writer.delete(ask.call(record_id=ask.path("id")))
     return no_content()
 
 
@@ -49,9 +39,9 @@ _MANY = "/api/collections/{collection}/records"
 _ONE = _MANY + "/{id}"
 
 routes: list[BaseRoute] = [
-    Route(_ONE, Door(view_record), methods=["GET"]),
-    Route(_MANY, Door(list_records), methods=["GET"]),
-    Route(_MANY, Door(create_record), methods=["POST"]),
-    Route(_ONE, Door(update_record), methods=["PATCH"]),
-    Route(_ONE, Door(delete_record), methods=["DELETE"]),
+    Route(_ONE, Door(view_record, "view"), methods=["GET"]),
+    Route(_MANY, Door(list_records, "list"), methods=["GET"]),
+    Route(_MANY, Door(create_record, "create"), methods=["POST"]),
+    Route(_ONE, Door(update_record, "update"), methods=["PATCH"]),
+    Route(_ONE, Door(delete_record, "delete"), methods=["DELETE"]),
 ]

@@ -14,8 +14,7 @@ from backstay.settings import merge, public, validate
 async def health(ask: Ask) -> Reply:
     data: dict[str, object] = {}
     if ask.viewer.is_superuser:
-        client = ask.scope.get("client")
-        data = {"canBackup": True, "realIP": client[0] if client else "", "possibleProxyHeader": ""}
+        data = {"canBackup": True, "realIP": ask.address, "possibleProxyHeader": ""}
     return json_reply({"message": "API is healthy.", "code": 200, "data": data}, ask.fields)
 
 
@@ -29,7 +28,9 @@ async def update_settings(ask: Ask) -> Reply:
     try:
         patch = (await parse_body(ask.request)).values
     except BadRequest as exc:
-        raise BadRequest("An error occurred while loading the submitted data.", hint=exc.hint, at=exc.at) from exc
+        raise BadRequest(
+            "An error occurred while loading the submitted data.", hint=exc.hint, at=exc.at
+        ) from exc
     changed = merge(ask.site.settings, patch)
     validate(changed)
     await ask.site.save_settings(changed)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import FromClause, literal_column, select
+from typing import Any
+
+from sqlalchemy import FromClause, Select, literal_column, select
 
 from backstay.catalog import Collection
 from backstay.plans.params import Statement
@@ -38,5 +40,7 @@ def _candidate(frame: Frame, collection: Collection) -> FromClause:
 
 def plan_predicate(frame: Frame, collection: Collection, rule: str) -> Statement:
     """Plan to ask whether a rule holds at all, on an empty record: checks its names when a rule is saved."""
-    query = select(literal_column("1")).where(Scope(frame, collection, table_of(collection)).predicate(rule))
+    query: Select[Any] = select(literal_column("1")).where(
+        Scope(frame, collection, table_of(collection)).predicate(rule)
+    )
     return frame.dialect.compile(query, frame.params)

@@ -108,7 +108,7 @@ def _alike(left: Operand, right: Operand, dialect: Dialect) -> tuple[Expression,
 def _like(left: Operand, right: Operand, dialect: Dialect) -> Expression:
     if right.like is not None:
         return dialect.like(left.sql, right.like)
-    percent = literal_column("'%'")
+    percent: Expression = literal_column("'%'")
     return dialect.like(left.sql, percent.concat(right.sql).concat(percent))
 
 
@@ -125,7 +125,7 @@ def _equality(left: Operand, right: Operand, dialect: Dialect, *, equal: bool) -
     lhs, rhs = _alike(left, right, dialect)
     if left.state == "known" or right.state == "known":
         return dialect.equal(lhs, rhs) if equal else dialect.differs(lhs, rhs)
-    empty = literal_column("''")
+    empty: Expression = literal_column("''")
     lhs, rhs = func.coalesce(lhs, empty), func.coalesce(rhs, empty)
     return dialect.equal(lhs, rhs) if equal else dialect.differs(lhs, rhs)
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.fields import RelationField
 from backstay.catalog.unique import has_unique_index
+from backstay.plans.dialects.base import Expression
 from backstay.plans.limits import EXPAND_RECORDS_MAX, PATH_MAX_RELATIONS
 from backstay.plans.params import Statement
 from backstay.plans.record_json import record_columns
@@ -113,14 +114,22 @@ def _plan_relation(outer: Frame, collection: Collection, name: str, tree: Expand
     key = table.c[relation.field.name] if relation.is_back else table.c.id
     if relation.is_back and relation.field.is_list:
         each = frame.dialect.each(key, "refs")
-        chosen = select(frame.dialect.number(1)).select_from(each.source).where(each.value.in_(wanted)).exists()
+        chosen: Expression = (
+            select(frame.dialect.number(1)).select_from(each.source).where(each.value.in_(wanted)).exists()
+        )
     else:
         chosen = key.in_(wanted)
     columns = record_columns(scope, None)
     children = plan_expand(outer, target, tree)
     forward = [table.c[child.relation.field.name] for child in children if not child.relation.is_back]
-    query = select(key.label("k"), table.c.id.label("i"), columns.head.label("h"), columns.tail.label("t"), *forward)
-    query = query.select_from(scope.joins.apply(table)).where(chosen).limit(frame.dialect.number(EXPAND_RECORDS_MAX + 1))
+    query = select(
+        key.label("k"), table.c.id.label("i"), columns.head.label("h"), columns.tail.label("t"), *forward
+    )
+    query = (
+        query.select_from(scope.joins.apply(table))
+        .where(chosen)
+        .limit(frame.dialect.number(EXPAND_RECORDS_MAX + 1))
+    )
     rule = target.viewRule
     if rule and not frame.info.viewer.is_superuser:
         query = query.where(scope.subpredicate(rule))

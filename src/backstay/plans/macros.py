@@ -10,8 +10,8 @@ from backstay.catalog.casts import format_date
 _DAY = timedelta(days=1)
 
 
-def _start(now: datetime, **changes: int) -> str:
-    return format_date(now.replace(**{"hour": 0, "minute": 0, "second": 0, "microsecond": 0} | changes))
+def _start(now: datetime) -> str:
+    return format_date(now.replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 def _month_end(now: datetime) -> str:
@@ -36,9 +36,9 @@ MACROS: dict[str, Callable[[datetime], str | int]] = {
     "@year": lambda now: now.year,
     "@todayStart": _start,
     "@todayEnd": _end,
-    "@monthStart": lambda now: _start(now, day=1),
+    "@monthStart": lambda now: _start(now.replace(day=1)),
     "@monthEnd": _month_end,
-    "@yearStart": lambda now: _start(now, month=1, day=1),
+    "@yearStart": lambda now: _start(now.replace(month=1, day=1)),
     "@yearEnd": lambda now: _end(now.replace(month=12, day=31)),
 }
 

@@ -9,7 +9,8 @@ from sqlalchemy import case
 
 from backstay.catalog.fields import FieldBase, Kind, ListField, RelationField
 from backstay.errors import Forbidden
-from backstay.filters import And, Call, Compare, Name, Node, Number, Operand as Token, Or, Text
+from backstay.filters import And, Call, Compare, Name, Node, Number, Or, Text
+from backstay.filters import Operand as Token
 from backstay.plans.compare import Many, Operand, compare
 from backstay.plans.conditions import All, Any, Condition
 from backstay.plans.dialects.base import Expression
@@ -271,7 +272,9 @@ def _body_each(scope: Scope, field: ListField) -> Operand:
 
     def place(joins: Joins) -> Place:
         def make(alias: str):  # type: ignore[no-untyped-def]
-            return scope.frame.dialect.each(scope.frame.param("request", f"body.{field.name}", "list"), alias).source, None
+            return scope.frame.dialect.each(
+                scope.frame.param("request", f"body.{field.name}", "list"), alias
+            ).source, None
 
         join = joins.add(key, make, None, scoped=True)
         return Place(scope.base.collection, join.source, join, key, multiple=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection as Container
+from collections.abc import Container
 
 import msgspec
 from sqlalchemy import case
@@ -82,5 +82,3 @@ def _parts(scope: Scope) -> list[JsonPart]:
         else:
             parts.append((field.name, scope.base.source.c[field.name], field.column_kind))
     return sorted(parts, key=lambda part: part[0])
-
-

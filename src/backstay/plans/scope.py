@@ -9,6 +9,7 @@ drops out where the joined record is hidden).
 from __future__ import annotations
 
 import re
+
 import msgspec
 from sqlalchemy import FromClause, bindparam, or_, select
 from sqlalchemy.sql.elements import BindParameter
@@ -89,7 +90,9 @@ class Scope:
     client: paths come from a client: hidden fields and unlistable collections are refused
     """
 
-    def __init__(self, frame: Frame, collection: Collection, base: FromClause, joins: Joins | None = None) -> None:
+    def __init__(
+        self, frame: Frame, collection: Collection, base: FromClause, joins: Joins | None = None
+    ) -> None:
         self.frame = frame
         self.base = Place(collection, base)
         self.joins = joins or Joins(frame.names)
@@ -126,7 +129,9 @@ class Scope:
 
         def make(alias: str) -> tuple[FromClause, Expression]:
             source = table_of(collection).alias(alias)
-            ids = self.frame.dialect.each(self.frame.param("request", f"body.{field.name}", "list"), f"{alias}_ids")
+            ids = self.frame.dialect.each(
+                self.frame.param("request", f"body.{field.name}", "list"), f"{alias}_ids"
+            )
             return source, source.c.id.in_(select(ids.value).select_from(ids.source))
 
         join = joins.add(key, make, None, scoped=multiple)
@@ -208,7 +213,9 @@ class Scope:
         join = joins.add(key, make, place.join, scoped=False)
         return Place(collection, join.source, join, key, place.multiple)
 
-    def _backward(self, place: Place, key: str, other: Collection, back: RelationField, joins: Joins) -> Place:
+    def _backward(
+        self, place: Place, key: str, other: Collection, back: RelationField, joins: Joins
+    ) -> Place:
         full_key = self._key(place, key)
         if not back.is_list and has_unique_index(other, back.name):
             return self._join_row(place, full_key, other, back.name, place.source.c.id, joins)
@@ -219,7 +226,9 @@ class Scope:
             if not back.is_list:
                 return source, column == place.source.c.id
             each = self.frame.dialect.each(column, f"{alias}_ids")
-            return source, place.source.c.id.in_(select(each.value).select_from(each.source).correlate(source))
+            return source, place.source.c.id.in_(
+                select(each.value).select_from(each.source).correlate(source)
+            )
 
         join = joins.add(full_key, make, place.join, scoped=True)
         return Place(other, join.source, join, full_key, multiple=True)
@@ -235,7 +244,9 @@ class Scope:
 
     def _unknown(self, name: str, collection: Collection) -> UnknownName:
         visible = (
-            field.name for field in collection.fields if not field.hidden and not isinstance(field, PasswordField)
+            field.name
+            for field in collection.fields
+            if not field.hidden and not isinstance(field, PasswordField)
         )
         return UnknownName(name, collection.name, visible)
 

@@ -26,7 +26,11 @@ def parse_sort(text: str) -> tuple[tuple[str, bool], ...]:
 
 def order_by(scope: Scope, terms: tuple[tuple[str, bool], ...]) -> list[Expression]:
     """Turn terms into ORDER BY. Raises UnknownName for a term that does not exist or is not the viewer's to see."""
-    return [desc(sql) if descending else asc(sql) for name, descending in terms if (sql := _term(scope, name, descending)) is not None]
+    return [
+        desc(sql) if descending else asc(sql)
+        for name, descending in terms
+        if (sql := _term(scope, name, descending)) is not None
+    ]
 
 
 def _term(scope: Scope, name: str, descending: bool) -> Expression | None:

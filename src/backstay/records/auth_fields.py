@@ -8,7 +8,8 @@ from backstay.catalog.fields import TextField
 from backstay.catalog.fields.base import REQUIRED
 from backstay.catalog.patterns import generate
 from backstay.errors import Fault
-from backstay.records.draft import Body, Draft
+from backstay.records.draft import Draft
+from backstay.records.query import Body
 
 MISMATCH = Fault("validation_values_mismatch", "Values don't match.")
 WRONG_OLD_PASSWORD = Fault("validation_invalid_old_password", "Missing or invalid old password.")
@@ -21,7 +22,9 @@ def _text(body: Body, key: str) -> str:
 
 def needs_old_password(draft: Draft, body: Body, *, manager: bool) -> bool:
     """Tell whether the change of a password must be confirmed with the old one."""
-    return not draft.is_new and not manager and bool(_text(body, "password") or _text(body, "passwordConfirm"))
+    return (
+        not draft.is_new and not manager and bool(_text(body, "password") or _text(body, "passwordConfirm"))
+    )
 
 
 def check_auth_draft(draft: Draft, body: Body, *, manager: bool, old_password_ok: bool) -> dict[str, Fault]:

@@ -42,7 +42,9 @@ class Cascade:
                 continue
             self._seen.add(key)
             if len(self._seen) > CASCADE_MAX:
-                raise BadRequest(REFUSED, hint=f"This would delete over {CASCADE_MAX} records; delete some of them first.")
+                raise BadRequest(
+                    REFUSED, hint=f"This would delete over {CASCADE_MAX} records; delete some of them first."
+                )
             await self._tx.execute(self._book.of(current).delete, [record["id"]])
             self.deleted.append((current, record))
             for other, field in self._catalog.references(current):

@@ -12,7 +12,9 @@ from backstay.records.draft import Draft
 from backstay.records.statements import StatementBook
 from backstay.stores.base import Transaction
 
-MISSING_RECORDS = Fault("validation_missing_rel_records", "Failed to find all relation records with the provided ids.")
+MISSING_RECORDS = Fault(
+    "validation_missing_rel_records", "Failed to find all relation records with the provided ids."
+)
 MISSING_COLLECTION = Fault(
     "validation_missing_rel_collection", "Relation connection is missing or cannot be accessed."
 )
@@ -21,7 +23,9 @@ NOT_UNIQUE = Fault("validation_not_unique", "Value must be unique.")
 _encode = msgspec.json.Encoder().encode
 
 
-async def check_draft(tx: Transaction, catalog: Catalog, book: StatementBook, draft: Draft) -> dict[str, Fault]:
+async def check_draft(
+    tx: Transaction, catalog: Catalog, book: StatementBook, draft: Draft
+) -> dict[str, Fault]:
     """Return the faults of a draft by field."""
     faults: dict[str, Fault] = {}
     for field in draft.collection.fields:

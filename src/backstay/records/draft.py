@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -12,9 +11,8 @@ from backstay.catalog import Collection
 from backstay.catalog.casts import format_date, to_number
 from backstay.catalog.fields import AutodateField, Field, NumberField, PasswordField, TextField, Value
 from backstay.catalog.patterns import generate
+from backstay.records.query import Body
 
-Body: TypeAlias = Mapping[str, Any]
-"""What a client sent: field names and modifiers, with JSON values."""
 RecordValues: TypeAlias = dict[str, Value]
 """A record's own values by field name."""
 

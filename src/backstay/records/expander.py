@@ -86,7 +86,9 @@ async def _find(
     rows = await fetch(plan.statement, bind(plan.statement, values))
     count.total += len(rows)
     if count.total > EXPAND_RECORDS_MAX:
-        raise BadRequest(hint=f"expand would add over {EXPAND_RECORDS_MAX} records; ask for fewer per page.", at="expand")
+        raise BadRequest(
+            hint=f"expand would add over {EXPAND_RECORDS_MAX} records; ask for fewer per page.", at="expand"
+        )
     open_rows = [ExpandRow(row[1], row[2], row[3], row[4:]) for row in rows]
     texts = await _close(open_rows, plan.children, fetch, info, count)
     asked = set(ids)

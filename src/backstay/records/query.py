@@ -1,10 +1,18 @@
-"""What a client asks of a list or a view (A6)."""
+"""What is asked of records: a page of them (A6), or something with one of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
 import msgspec
 
+from backstay.catalog import Catalog, Collection
 from backstay.plans.limits import PER_PAGE_DEFAULT
+from backstay.plans.request import RequestInfo
+
+Body: TypeAlias = Mapping[str, Any]
+"""What a client sent: field names and modifiers, with JSON values."""
 
 
 class ListQuery(msgspec.Struct, frozen=True):
@@ -24,3 +32,21 @@ class ViewQuery(msgspec.Struct, frozen=True):
 
     expand: str = ""
     fields: str = ""
+
+
+class RecordCall(msgspec.Struct, frozen=True, eq=False):
+    """One operation on a collection's records: by whom, on which, with what, and how to answer.
+
+    record_id: '' for a new record
+    """
+
+    catalog: Catalog
+    collection: Collection
+    info: RequestInfo
+    record_id: str = ""
+    body: Body = {}
+    query: ViewQuery = ViewQuery()
+
+    def by(self, info: RequestInfo) -> RecordCall:
+        """Return the same call with another view of the request."""
+        return msgspec.structs.replace(self, info=info)

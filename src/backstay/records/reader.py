@@ -19,7 +19,7 @@ from backstay.plans.scope import Frame
 from backstay.plans.sort import parse_sort
 from backstay.records.expander import ExpandRow, Fetch, expand_rows
 from backstay.records.plan_cache import PlanCache, parse_filter
-from backstay.records.query import ListQuery, ViewQuery
+from backstay.records.query import ListQuery, RecordCall
 from backstay.stores.base import Row, Store
 from backstay.stores.schema import COUNT_RECORDS
 
@@ -37,7 +37,9 @@ class Reader:
         self._plans: PlanCache[ReadPlan] = PlanCache(store.dialect)
         self._counts: OrderedDict[tuple[str, tuple[DbValue, ...]], tuple[int, int]] = OrderedDict()
 
-    async def list(self, catalog: Catalog, collection: Collection, query: ListQuery, info: RequestInfo) -> bytes:
+    async def list(
+        self, catalog: Catalog, collection: Collection, query: ListQuery, info: RequestInfo
+    ) -> bytes:
         """Return the page of records that the viewer may list (A6).
 
         Raises Forbidden when the list is for superusers only, BadRequest for what can't be filtered or sorted by.
@@ -81,25 +83,14 @@ class Reader:
             self._counts.popitem(last=False)
         return total
 
-    async def view(
-        self, catalog: Catalog, collection: Collection, record_id: str, query: ViewQuery, info: RequestInfo
-    ) -> bytes:
-        """Return one record. Raises Forbidden for superuser-only views, NotFound for what is not the viewer's to see."""
-        rule = _rule(collection.viewRule, info)
-        return await self.view_within(self._store.fetch, catalog, collection, record_id, query, info, rule=rule)
+    async def view(self, call: RecordCall) -> bytes:
+        """Return one record. Raises Forbidden for superuser-only views, NotFound for what is not to be seen."""
+        rule = _rule(call.collection.viewRule, call.info)
+        return await self.view_within(self._store.fetch, call, rule=rule)
 
-    async def view_within(
-        self,
-        fetch: Fetch,
-        catalog: Catalog,
-        collection: Collection,
-        record_id: str,
-        query: ViewQuery,
-        info: RequestInfo,
-        *,
-        rule: str | None = None,
-    ) -> bytes:
+    async def view_within(self, fetch: Fetch, call: RecordCall, *, rule: str | None = None) -> bytes:
         """Return one record as `fetch` sees it, which may be within a transaction; `rule` None checks nothing."""
+        catalog, collection, info, query = call.catalog, call.collection, call.info, call.query
         picker = picker_of(query.fields)
         picked = picked_keys(picker)
         key = ("view", collection.id, info.viewer.shape, rule, query.expand, picked)
@@ -109,7 +100,7 @@ class Reader:
             return plan_view(frame, collection, rule=rule, picked=picked, tree=tree)
 
         plan = self._plans.get(catalog, key, info, make)
-        rows = await fetch(plan.rows, bind(plan.rows, Values(info, given={"id": record_id})))
+        rows = await fetch(plan.rows, bind(plan.rows, Values(info, given={"id": call.record_id})))
         if not rows:
             raise NotFound
         text = (await finish_rows(plan, rows, fetch, info))[0]

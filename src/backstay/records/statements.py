@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -26,7 +27,9 @@ class RowStatements:
         columns = [self._table.c[name] for name in self.names]
         by_id = self._table.c.id == sa.bindparam("id")
         self.load = self._compile(sa.select(*columns).where(by_id))
-        self.insert = self._compile(sa.insert(self._table).values({name: sa.bindparam(name) for name in self.names}))
+        self.insert = self._compile(
+            sa.insert(self._table).values({name: sa.bindparam(name) for name in self.names})
+        )
         self.delete = self._compile(sa.delete(self._table).where(by_id))
         self.exists = self._compile(sa.select(self._dialect.number(1)).select_from(self._table).where(by_id))
         ids = dialect.each(sa.bindparam("ids"), "ids")
@@ -36,7 +39,8 @@ class RowStatements:
         )
         if {"collectionRef", "recordRef"} <= set(self.names):
             owner = sa.and_(
-                self._table.c.collectionRef == sa.bindparam("owner"), self._table.c.recordRef == sa.bindparam("record")
+                self._table.c.collectionRef == sa.bindparam("owner"),
+                self._table.c.recordRef == sa.bindparam("record"),
             )
             self.owned_by = self._compile(sa.select(*columns).where(owner))
         self._updates: dict[tuple[str, ...], Statement] = {}
@@ -49,10 +53,12 @@ class RowStatements:
         key = (*names, "+", *added)
         found = self._updates.get(key)
         if found is None:
-            sets = {name: sa.bindparam(f"v_{name}") for name in names}
-            sums = {name: self._table.c[name] + sa.bindparam(f"a_{name}") for name in added}
+            sets: dict[str, Any] = {name: sa.bindparam(f"v_{name}") for name in names}
+            sums: dict[str, Any] = {name: self._table.c[name] + sa.bindparam(f"a_{name}") for name in added}
             query = sa.update(self._table).where(self._table.c.id == sa.bindparam("r_id"))
-            ordered = query.ordered_values(*((self._table.c[name], value) for name, value in (sets | sums).items()))
+            ordered = query.ordered_values(
+                *((self._table.c[name], value) for name, value in (sets | sums).items())
+            )
             found = self._updates[key] = self._compile(ordered)
         return found
 
@@ -70,7 +76,11 @@ class RowStatements:
         if not field.is_list:
             return self._compile(sa.select(*columns).where(column == sa.bindparam("target")))
         each = self._dialect.each(column, "refs")
-        holds = sa.select(self._dialect.number(1)).select_from(each.source).where(each.value == sa.bindparam("target"))
+        holds = (
+            sa.select(self._dialect.number(1))
+            .select_from(each.source)
+            .where(each.value == sa.bindparam("target"))
+        )
         return self._compile(sa.select(*columns).where(holds.exists()))
 
     def read(self, row: Row) -> RecordValues:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from backstay.catalog import Collection
@@ -37,9 +39,9 @@ def unique_indexes(collection: Collection) -> list[Index]:
     ]
 
 
-def _probe(collection: Collection, index: Index) -> sa.Select[tuple[int]]:
+def _probe(collection: Collection, index: Index) -> sa.Select[Any]:
     table = table_of(collection)
-    query = sa.select(sa.literal_column("1")).select_from(table)
+    query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table)
     for column in index.columns:
         value: sa.ColumnElement[str] = table.c[column.name]
         if column.collate:

@@ -12,18 +12,17 @@ from typing import Protocol
 
 import msgspec
 
-from backstay.catalog import Catalog, Collection
+from backstay.catalog import Collection
 from backstay.catalog.fields import DbValue, PasswordField
-from backstay.errors import BadRequest, Fault, Forbidden, NotFound
+from backstay.errors import BadRequest, Forbidden, NotFound
 from backstay.plans.check import plan_candidate, plan_check
 from backstay.plans.params import Statement, Values, bind
-from backstay.plans.request import RequestInfo
 from backstay.records.auth_fields import check_auth_draft, rotate_token_key
 from backstay.records.cascade import Cascade
 from backstay.records.check import check_draft
-from backstay.records.draft import Body, Draft, RecordValues, draft_record
+from backstay.records.draft import Draft, RecordValues, draft_record
 from backstay.records.plan_cache import PlanCache
-from backstay.records.query import ViewQuery
+from backstay.records.query import RecordCall
 from backstay.records.reader import ONLY_SUPERUSERS, Reader
 from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
@@ -66,82 +65,57 @@ class Writer:
 
     # -- creating -------------------------------------------------------------------------------------------
 
-    async def create(
-        self, catalog: Catalog, collection: Collection, body: Body, query: ViewQuery, info: RequestInfo
-    ) -> bytes:
+    async def create(self, call: RecordCall) -> bytes:
         """Create a record and return it. Raises BadRequest with all faults, Forbidden for superusers' collections."""
-        check_writable(collection, collection.createRule, info)
-        hashes = await self.prepare(collection, body, None)
+        check_writable(call, call.collection.createRule)
+        hashes = await self.prepare(call)
 
         async def job(tx: Transaction) -> bytes:
-            return await self.create_within(tx, catalog, collection, body, query, info, hashes)
+            return await self.create_within(tx, call, hashes)
 
         return await self._store.write(job)
 
-    async def create_within(
-        self,
-        tx: Transaction,
-        catalog: Catalog,
-        collection: Collection,
-        body: Body,
-        query: ViewQuery,
-        info: RequestInfo,
-        hashes: Hashes,
-    ) -> bytes:
+    async def create_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Create a record in a transaction of the caller's."""
-        check_writable(collection, collection.createRule, info)
-        draft = draft_record(collection, body, None, superuser=info.viewer.is_superuser, now=datetime.now(UTC))
-        info = msgspec.structs.replace(info, body=draft.body_for_rules(body))
-        if not await self._satisfies(tx, catalog, draft, collection.createRule, info):
+        collection = call.collection
+        check_writable(call, collection.createRule)
+        draft = self._draft(call, None)
+        call = call.by(msgspec.structs.replace(call.info, body=draft.body_for_rules(call.body)))
+        if not await self._satisfies(tx, call, draft, collection.createRule):
             raise BadRequest(CREATE_FAILED)
-        await self._check(tx, catalog, draft, body, info, hashes, CREATE_FAILED)
+        await self._check(tx, call, draft, hashes, CREATE_FAILED)
         statements = self.book.of(collection)
         draft.values |= hashes.new
         await self._run(tx, draft, statements.insert, statements.bind(draft.values), CREATE_FAILED)
-        return await self._answer(tx, catalog, collection, draft.id, query, info)
+        return await self._reader.view_within(tx.fetch, msgspec.structs.replace(call, record_id=draft.id))
+
+    def _draft(self, call: RecordCall, old: RecordValues | None) -> Draft:
+        superuser = call.info.viewer.is_superuser
+        return draft_record(call.collection, call.body, old, superuser=superuser, now=datetime.now(UTC))
 
     # -- changing -------------------------------------------------------------------------------------------
 
-    async def update(
-        self,
-        catalog: Catalog,
-        collection: Collection,
-        record_id: str,
-        body: Body,
-        query: ViewQuery,
-        info: RequestInfo,
-    ) -> bytes:
+    async def update(self, call: RecordCall) -> bytes:
         """Change a record and return it. Raises NotFound when there is none that the viewer may change."""
-        check_writable(collection, collection.updateRule, info)
-        hashes = await self.prepare(collection, body, record_id)
+        check_writable(call, call.collection.updateRule)
+        hashes = await self.prepare(call)
 
         async def job(tx: Transaction) -> bytes:
-            return await self.update_within(tx, catalog, collection, record_id, body, query, info, hashes)
+            return await self.update_within(tx, call, hashes)
 
         return await self._store.write(job)
 
-    async def update_within(
-        self,
-        tx: Transaction,
-        catalog: Catalog,
-        collection: Collection,
-        record_id: str,
-        body: Body,
-        query: ViewQuery,
-        info: RequestInfo,
-        hashes: Hashes,
-    ) -> bytes:
+    async def update_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Change a record in a transaction of the caller's."""
-        check_writable(collection, collection.updateRule, info)
-        old = await self.load(tx, collection, record_id)
-        draft = draft_record(collection, body, old, superuser=info.viewer.is_superuser, now=datetime.now(UTC))
-        info = msgspec.structs.replace(info, body=draft.body_for_rules(body))
-        if not await self._satisfies(tx, catalog, draft, collection.updateRule, info):
+        check_writable(call, call.collection.updateRule)
+        draft = self._draft(call, await self.load(tx, call.collection, call.record_id))
+        call = call.by(msgspec.structs.replace(call.info, body=draft.body_for_rules(call.body)))
+        if not await self._satisfies(tx, call, draft, call.collection.updateRule):
             raise NotFound
-        await self._check(tx, catalog, draft, body, info, hashes, UPDATE_FAILED)
+        await self._check(tx, call, draft, hashes, UPDATE_FAILED)
         draft.values |= hashes.new
         await self._save_changes(tx, draft)
-        return await self._answer(tx, catalog, collection, record_id, query, info)
+        return await self._reader.view_within(tx.fetch, call)
 
     async def _save_changes(self, tx: Transaction, draft: Draft) -> None:
         """Write the columns that change; sums are left to the database."""
@@ -151,31 +125,32 @@ class Writer:
         statements = self.book.of(draft.collection)
         values: list[DbValue] = [*statements.bind(draft.values, changed)] if changed else []
         values += draft.added.values()
-        await self._run(tx, draft, statements.update(changed, tuple(draft.added)), [*values, draft.id], UPDATE_FAILED)
+        await self._run(
+            tx, draft, statements.update(changed, tuple(draft.added)), [*values, draft.id], UPDATE_FAILED
+        )
 
     # -- deleting -------------------------------------------------------------------------------------------
 
-    async def delete(self, catalog: Catalog, collection: Collection, record_id: str, info: RequestInfo) -> None:
-        """Delete a record with all that cascades. Raises NotFound, or BadRequest when a required relation holds it."""
-        check_writable(collection, collection.deleteRule, info)
+    async def delete(self, call: RecordCall) -> None:
+        """Delete a record with all that cascades. Raises NotFound, or BadRequest when a relation must keep it."""
+        check_writable(call, call.collection.deleteRule)
 
         async def job(tx: Transaction) -> None:
-            await self.delete_within(tx, catalog, collection, record_id, info)
+            await self.delete_within(tx, call)
 
         await self._store.write(job)
 
-    async def delete_within(
-        self, tx: Transaction, catalog: Catalog, collection: Collection, record_id: str, info: RequestInfo
-    ) -> None:
+    async def delete_within(self, tx: Transaction, call: RecordCall) -> None:
         """Delete a record in a transaction of the caller's."""
-        check_writable(collection, collection.deleteRule, info)
-        old = await self.load(tx, collection, record_id)
+        collection = call.collection
+        check_writable(call, collection.deleteRule)
+        old = await self.load(tx, collection, call.record_id)
         draft = Draft(collection, old, old, set(), {}, {})
-        if not await self._satisfies(tx, catalog, draft, collection.deleteRule, info):
+        if not await self._satisfies(tx, call, draft, collection.deleteRule):
             raise NotFound
         if collection.is_superusers and (await tx.fetch(_COUNT_SUPERUSERS))[0][0] <= 1:
             raise BadRequest(LAST_SUPERUSER)
-        await Cascade(tx, catalog, self.book, datetime.now(UTC)).delete(collection, old)
+        await Cascade(tx, call.catalog, self.book, datetime.now(UTC)).delete(collection, old)
 
     # -- parts ----------------------------------------------------------------------------------------------
 
@@ -187,74 +162,76 @@ class Writer:
             raise NotFound
         return statements.read(rows[0])
 
-    async def prepare(self, collection: Collection, body: Body, record_id: str | None) -> Hashes:
+    async def prepare(self, call: RecordCall) -> Hashes:
         """Hash the body's passwords, and see whether the old password is right, before the write lock is taken.
 
         Passwords that the checks will refuse are not hashed: refusing must stay cheap.
         """
+        collection, body = call.collection, call.body
         new: dict[str, str] = {}
         for field in collection.fields:
             plain = body.get(field.name) if isinstance(field, PasswordField) else None
-            if isinstance(field, PasswordField) and isinstance(plain, str) and plain and not field.check_plain(plain):
-                new[field.name] = await self._hasher.hash(plain)
-        old_password = body.get("oldPassword")
-        if not collection.is_auth or record_id is None or not isinstance(old_password, str) or not old_password:
-            return Hashes(new)
-        rows = await self._store.fetch(self.book.of(collection).load, [record_id])
-        stored = str(self.book.of(collection).read(rows[0])["password"]) if rows else ""
-        fits = stored if stored and await self._hasher.matches(old_password, stored) else ""
-        return Hashes(new, fits)
+            if isinstance(field, PasswordField) and isinstance(plain, str) and plain:
+                if field.check_plain(plain) is None:
+                    new[field.name] = await self._hasher.hash(plain)
+        return Hashes(new, await self._old_password_fits(call))
 
-    async def _satisfies(
-        self, tx: Transaction, catalog: Catalog, draft: Draft, rule: str | None, info: RequestInfo
-    ) -> bool:
+    async def _old_password_fits(self, call: RecordCall) -> str:
+        """Return the stored hash that the body's old password fits, or ''."""
+        old_password = call.body.get("oldPassword")
+        if not call.collection.is_auth or not call.record_id or not isinstance(old_password, str):
+            return ""
+        statements = self.book.of(call.collection)
+        rows = await self._store.fetch(statements.load, [call.record_id]) if old_password else []
+        stored = str(statements.read(rows[0])["password"]) if rows else ""
+        return stored if stored and await self._hasher.matches(old_password, stored) else ""
+
+    async def _satisfies(self, tx: Transaction, call: RecordCall, draft: Draft, rule: str | None) -> bool:
         """Tell whether the stored record, or the one to be created, satisfies a rule."""
+        info, collection = call.info, draft.collection
         if info.viewer.is_superuser or not rule:
             return True
-        collection = draft.collection
         is_new = draft.is_new
         key = ("candidate" if is_new else "stored", collection.id, info.viewer.shape, rule)
         plan = plan_candidate if is_new else plan_check
-        statement = self._checks.get(catalog, key, info, lambda frame: plan(frame, collection, rule))
+        statement = self._checks.get(call.catalog, key, info, lambda frame: plan(frame, collection, rule))
         given: dict[str, DbValue] = {"id": draft.id}
         if is_new:
             names = self.book.of(collection).names
             given = dict(zip(names, self.book.of(collection).bind(draft.values), strict=True))
         return bool(await tx.fetch(statement, bind(statement, Values(info, given=given))))
 
-    async def is_manager(self, tx: Transaction, catalog: Catalog, draft: Draft, info: RequestInfo) -> bool:
+    async def is_manager(self, tx: Transaction, call: RecordCall, draft: Draft) -> bool:
         """Tell whether the viewer may write what is not the owner's to write."""
         auth = draft.collection.auth
-        if info.viewer.is_superuser:
+        if call.info.viewer.is_superuser:
             return True
         if auth is None or auth.manageRule is None:
             return False
-        return await self._satisfies(tx, catalog, draft, auth.manageRule, info)
+        return await self._satisfies(tx, call, draft, auth.manageRule)
 
     async def _check(
-        self,
-        tx: Transaction,
-        catalog: Catalog,
-        draft: Draft,
-        body: Body,
-        info: RequestInfo,
-        hashes: Hashes,
-        message: str,
+        self, tx: Transaction, call: RecordCall, draft: Draft, hashes: Hashes, message: str
     ) -> None:
         """Raise BadRequest with all faults of a draft."""
-        faults: dict[str, Fault] = {}
         if draft.collection.is_auth:
-            if draft.collection.is_superusers:
-                draft.values["verified"] = True
-            manager = await self.is_manager(tx, catalog, draft, info)
-            fits = bool(hashes.old_password_fits) and (draft.old or {}).get("password") == hashes.old_password_fits
-            faults |= check_auth_draft(draft, body, manager=manager, old_password_ok=fits)
-            if faults:
-                raise BadRequest(message, faults)
-            rotate_token_key(draft)
-        faults |= await check_draft(tx, catalog, self.book, draft)
+            await self._check_auth(tx, call, draft, hashes, message)
+        faults = await check_draft(tx, call.catalog, self.book, draft)
         if faults:
             raise BadRequest(message, faults)
+
+    async def _check_auth(
+        self, tx: Transaction, call: RecordCall, draft: Draft, hashes: Hashes, message: str
+    ) -> None:
+        if draft.collection.is_superusers:
+            draft.values["verified"] = True
+        manager = await self.is_manager(tx, call, draft)
+        stored = (draft.old or {}).get("password")
+        fits = bool(hashes.old_password_fits) and stored == hashes.old_password_fits
+        faults = check_auth_draft(draft, call.body, manager=manager, old_password_ok=fits)
+        if faults:
+            raise BadRequest(message, faults)
+        rotate_token_key(draft)
 
     async def _run(
         self, tx: Transaction, draft: Draft, statement: Statement, values: Sequence[DbValue], message: str
@@ -265,21 +242,10 @@ class Writer:
             faults = await find_duplicates(tx, self._store.dialect, draft)
             raise BadRequest(message, faults) from exc
 
-    async def _answer(
-        self,
-        tx: Transaction,
-        catalog: Catalog,
-        collection: Collection,
-        record_id: str,
-        query: ViewQuery,
-        info: RequestInfo,
-    ) -> bytes:
-        return await self._reader.view_within(tx.fetch, catalog, collection, record_id, query, info)
 
-
-def check_writable(collection: Collection, rule: str | None, info: RequestInfo) -> None:
+def check_writable(call: RecordCall, rule: str | None) -> None:
     """Raise what refuses a write without looking at any record."""
-    if collection.is_view:
+    if call.collection.is_view:
         raise BadRequest(VIEW_REFUSED)
-    if rule is None and not info.viewer.is_superuser:
+    if rule is None and not call.info.viewer.is_superuser:
         raise Forbidden(ONLY_SUPERUSERS)

@@ -27,7 +27,9 @@ class Transaction(Protocol):
         """Return the rows of a query."""
         ...
 
-    async def execute(self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False) -> int:
+    async def execute(
+        self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
+    ) -> int:
         """Run a statement and return how many rows it changed. `long` ones leave the event loop free."""
         ...
 
@@ -73,7 +75,9 @@ class QueryTimeout(BadRequest):
     """A query took longer than its limit."""
 
     def __init__(self, limit_s: float) -> None:
-        super().__init__(hint=f"The query took over {limit_s:g} s and was stopped; use a more selective filter.")
+        super().__init__(
+            hint=f"The query took over {limit_s:g} s and was stopped; use a more selective filter."
+        )
 
 
 class InsufficientStorage(RequestError):

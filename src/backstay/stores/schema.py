@@ -47,8 +47,13 @@ class Ddl:
     """Writes statements that create, change and drop the tables of collections."""
 
     def __init__(self, dialect: SqlDialect) -> None:
-        self._quote = dialect.identifier_preparer.quote_identifier
-        self._text = lambda value: "'" + value.replace("'", "''") + "'"
+        self._preparer = dialect.identifier_preparer
+
+    def _quote(self, name: str) -> str:
+        return self._preparer.quote_identifier(name)
+
+    def _text(self, value: str) -> str:
+        return "'" + value.replace("'", "''") + "'"
 
     def create(self, collection: Collection) -> list[str]:
         """Return what creates a collection's table or view, its indexes and its counter."""
@@ -121,13 +126,19 @@ class Ddl:
         kept = {field.id: field for field in old.fields}
         wanted = {field.id for field in new.fields}
         out += [
-            f"ALTER TABLE {table} DROP COLUMN {self._quote(field.name)}" for field in old.fields if field.id not in wanted
+            f"ALTER TABLE {table} DROP COLUMN {self._quote(field.name)}"
+            for field in old.fields
+            if field.id not in wanted
         ]
         moved = [(kept[field.id], field) for field in new.fields if field.id in kept]
         renamed = [(before, after) for before, after in moved if before.name != after.name]
         out += [self._rename_column(table, before.name, f"_moving_{before.id}") for before, _ in renamed]
         out += [self._rename_column(table, f"_moving_{before.id}", after.name) for before, after in renamed]
-        out += [f"ALTER TABLE {table} ADD COLUMN {self.column(field)}" for field in new.fields if field.id not in kept]
+        out += [
+            f"ALTER TABLE {table} ADD COLUMN {self.column(field)}"
+            for field in new.fields
+            if field.id not in kept
+        ]
         for before, after in moved:
             out += self._change_kind(table, before, after)
         return [*out, *new.indexes]

@@ -22,6 +22,7 @@ import msgspec
 
 from backstay.catalog.fields import DbValue
 from backstay.errors import Unavailable
+from backstay.plans.dialects.base import Dialect
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
 from backstay.stores.base import (
@@ -92,7 +93,9 @@ class SqliteTransaction:
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
         return list(self._db.execute(statement.sql, values))
 
-    async def execute(self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False) -> int:
+    async def execute(
+        self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
+    ) -> int:
         before = self._db.total_changes()
         if long:
             loop = asyncio.get_running_loop()
@@ -105,7 +108,7 @@ class SqliteTransaction:
         try:
             self._db.execute(sql, values)
         except apsw.ConstraintError as exc:
-            if exc.extendedresult in _UNIQUE:
+            if getattr(exc, "extendedresult", 0) in _UNIQUE:
                 raise UniqueViolation from exc
             raise ConstraintViolation(str(exc)) from exc
         except apsw.SQLError as exc:
@@ -136,7 +139,7 @@ class SqliteStore:
     """A SQLite database in one file."""
 
     def __init__(self, path: Path, options: SqliteOptions | None = None) -> None:
-        self.dialect = SqliteDialect()
+        self.dialect: Dialect = SqliteDialect()
         self.path = path
         self.options = options or SqliteOptions()
         self._slow: OrderedDict[str, None] = OrderedDict()
@@ -292,7 +295,9 @@ class SqliteStore:
             group.remove(waiting)
             if not waiting.answer.done():
                 waiting.answer.set_exception(
-                    Unavailable(hint="Another process keeps the database locked; the same request may pass later.")
+                    Unavailable(
+                        hint="Another process keeps the database locked; the same request may pass later."
+                    )
                 )
 
     async def _commit(self, group: list[_Waiting], changed: bool) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, FromClause, Select, Text, literal_column, select
+from sqlalchemy import ColumnElement, FromClause, Select, literal_column, select
 from sqlalchemy.engine.interfaces import Dialect as SqlDialect
 
 from backstay.catalog.fields import Kind
@@ -37,10 +37,8 @@ class Dialect:
         return literal_column(str(int(value)))
 
     def text(self, value: str) -> Expression:
-        """Return a fixed text of ours, written into the text of the statement and quoted by the dialect."""
-        processor = Text().literal_processor(self.sql)
-        assert processor is not None
-        return literal_column(processor(value))
+        """Return a fixed text of ours, written into the text of the statement."""
+        return literal_column("'" + value.replace("'", "''") + "'")
 
     @property
     def null(self) -> Expression:

@@ -41,8 +41,8 @@ class SqliteDialect(Dialect):
         fixed = "{"
         for position, (key, value, kind) in enumerate(parts):
             fixed += ("," if position else "") + f'"{key}":'
-            if kind is None:
-                fixed += value
+            if isinstance(value, str) or kind is None:
+                fixed += str(value)
                 continue
             piece = _member(value, kind) if trusted else _doubtful_member(value, kind)
             lead = self.text(fixed)
