@@ -15,6 +15,7 @@ import click
 
 from backstay import __version__
 from backstay.cli.demo import demo
+from backstay.cli.import_pocketbase import import_pocketbase
 from backstay.cli.import_rows import import_group
 from backstay.cli.serve import serve
 from backstay.cli.superuser import superuser
@@ -38,6 +39,7 @@ def backstay(context: click.Context) -> None:
 
 for _command in (serve, superuser, import_group, demo):
     backstay.add_command(_command)
+import_group.add_command(import_pocketbase)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection as Names
 
+import apsw
 import sqlalchemy as sa
 from sqlalchemy import case, cast, func, literal_column
 
@@ -24,10 +25,10 @@ SOURCE = "source"
 READ_DATE = "backstay_read_date"
 """The SQL function that reads a date in one of its odd forms."""
 
-_EMPTY = literal_column("''")
-_ZERO = literal_column("0")
-_NO_ITEMS = literal_column("'[]'")
-_DATE = literal_column(
+_EMPTY: Expression = literal_column("''")
+_ZERO: Expression = literal_column("0")
+_NO_ITEMS: Expression = literal_column("'[]'")
+_DATE: Expression = literal_column(
     "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9]Z'"
 )
 
@@ -66,9 +67,9 @@ def taken(field: Field, column: Expression) -> Expression:
     return func.coalesce(text, _EMPTY)
 
 
-def read_date(value: object) -> str:
+def read_date(*values: apsw.SQLiteValue) -> str:
     """Read a date as the API does; what is none becomes ''."""
-    return to_date(value)
+    return to_date(values[0])
 
 
 def _date(text: Expression) -> Expression:
@@ -78,7 +79,7 @@ def _date(text: Expression) -> Expression:
 
 def _bool(column: Expression) -> Expression:
     is_number = func.typeof(column).in_((literal_column("'integer'"), literal_column("'real'")))
-    words = (literal_column("'1'"), literal_column("'t'"), literal_column("'true'"))
+    words: list[Expression] = [literal_column(word) for word in ("'1'", "'t'", "'true'")]
     return case((is_number, column != _ZERO), else_=func.coalesce(func.lower(column).in_(words), _ZERO))
 
 
@@ -116,6 +117,6 @@ def _point(text: Expression) -> Expression:
 
 
 def _degrees(text: Expression, key: str) -> Expression:
-    path = literal_column(f"'$.{key}'")
+    path: Expression = literal_column(f"'$.{key}'")
     is_number = func.json_type(text, path).in_((literal_column("'integer'"), literal_column("'real'")))
     return case((is_number, func.json_extract(text, path)), else_=_ZERO)
