@@ -121,7 +121,9 @@ class Bulk:
             for field in fields
             if isinstance(field, TextField) and field.autogeneratePattern
         }
-        self._stamped = [field.name for field in fields if isinstance(field, AutodateField) and field.onCreate]
+        self._stamped = [
+            field.name for field in fields if isinstance(field, AutodateField) and field.onCreate
+        ]
         self._relations = [field for field in fields if isinstance(field, RelationField)]
         self._has_passwords = any(isinstance(field, PasswordField) for field in fields)
         self._known: dict[str, set[str]] = {field.collectionId: set() for field in self._relations}
@@ -139,7 +141,9 @@ class Bulk:
                 faults[index] = found
         for field in self._relations:
             await self._check_relation(field, records, faults)
-        await self._insert({index: values for index, values in enumerate(records) if index not in faults}, faults)
+        await self._insert(
+            {index: values for index, values in enumerate(records) if index not in faults}, faults
+        )
         return [(index, msgspec.to_builtins(faults[index])) for index in sorted(faults)]
 
     def _values(self, row: Body, stamp: str) -> RecordValues:
@@ -186,7 +190,9 @@ class Bulk:
             known.clear()
         missing = wanted - known
         if missing:
-            rows = await self._tx.fetch(self._writer.book.of(target).known_ids, [_encode(list(missing)).decode()])
+            rows = await self._tx.fetch(
+                self._writer.book.of(target).known_ids, [_encode(list(missing)).decode()]
+            )
             known |= {row[0] for row in rows}
         return known
 
