@@ -170,7 +170,7 @@ class SqliteStore:
 
     def version(self) -> int:
         """Return a number which changes with each commit of anybody."""
-        return self._reader.pragma("data_version")  # type: ignore[no-any-return]
+        return int(self._reader.execute("PRAGMA data_version").get)
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
         sql = statement.sql
