@@ -14,6 +14,11 @@ from tests.conformance.talk import Talker
 Play = Callable[[Case], Outcome]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of the cases which PocketBase itself would fail."""
+    config.addinivalue_line("markers", "differs: Backstay answers otherwise on purpose")
+
+
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talker]:
     """The real PocketBase, filled."""

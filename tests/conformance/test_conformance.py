@@ -22,7 +22,9 @@ def all_cases() -> Iterator[Case]:
             yield case
 
 
-CASES = [pytest.param(case, id=case.name) for case in all_cases()]
+CASES = [
+    pytest.param(case, id=case.name, marks=[pytest.mark.differs] if case.differs else []) for case in all_cases()
+]
 
 
 @pytest.mark.parametrize("case", CASES)
