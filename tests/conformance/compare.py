@@ -37,12 +37,24 @@ class Normaliser:
 
     def answer(self, step: Step, answer: Answer) -> Json:
         """Return the comparable form of a body."""
+        self.learn(answer.body, "")
         body = self.value(answer.body, "")
         for path in step.mask:
             body = masked(body, path.split("."))
         if step.unordered:
             body = shuffled(body, step.unordered.split("."))
         return body
+
+    def learn(self, value: Json, key: str) -> None:
+        """Remember the ids that this answer is the first to hold."""
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                self.learn(inner, name)
+        elif isinstance(value, list):
+            for inner in value:
+                self.learn(inner, key)
+        elif isinstance(value, str) and key == "id" and ID.fullmatch(value) and value not in self.said:
+            self.made_up.setdefault(value, f"<id {len(self.made_up) + 1}>")
 
     def value(self, value: Json, key: str) -> Json:
         """Replace inside of one value; `key` is the name it stands under."""
@@ -57,15 +69,21 @@ class Normaliser:
 
     def text(self, text: str, key: str) -> str:
         """Replace inside of one string."""
-        if key == "id" and ID.fullmatch(text) and text not in self.said:
-            self.made_up.setdefault(text, f"<id {len(self.made_up) + 1}>")
+        text = JWT.sub(lambda found: self.claims(found[1]), text)
         for made_up, name in self.made_up.items():
             text = text.replace(made_up, name)
         text = TIME.sub(lambda found: "<now>" if is_near(found[0]) else found[0], text)
-        text = JWT.sub(lambda found: claims(found[1]), text)
         text = FILE_SUFFIX.sub(r"_<suffix>\1", text) if key != "name" else text
         text = CLONE.sub("_clone_*", text)
         return RAW_ERROR.sub(r"\1", text)
+
+    def claims(self, payload: str) -> str:
+        """Return a token's claims, the expiry as minutes from now."""
+        told = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        self.learn(told, "")
+        if "exp" in told:
+            told["exp"] = f"in {round((told['exp'] - datetime.now(UTC).timestamp()) / 60)} min"
+        return f"<token {json.dumps(told, sort_keys=True)}>"
 
 
 def is_error(value: dict[str, Json]) -> bool:
@@ -80,14 +98,6 @@ def is_near(text: str) -> bool:
     except ValueError:
         return False
     return abs(datetime.now(UTC) - then) < NEAR
-
-
-def claims(payload: str) -> str:
-    """Return a token's claims, the expiry as minutes from now."""
-    told = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    if "exp" in told:
-        told["exp"] = f"in {round((told['exp'] - datetime.now(UTC).timestamp()) / 60)} min"
-    return f"<token {json.dumps(told, sort_keys=True)}>"
 
 
 def masked(value: Json, path: list[str]) -> Json:
