@@ -19,7 +19,7 @@ ID = re.compile(r"[a-z0-9]{15}")
 CLONE = re.compile(r"_clone_\w{4}")
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z")
 JWT = re.compile(r"eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]+")
-FILE_SUFFIX = re.compile(r"_[a-z0-9]{10}(\.\w+)$")
+FILE_SUFFIX = re.compile(r"(?:_[a-z0-9]{10})+(\.\w+)$")
 RAW_ERROR = re.compile(r"(Raw error:).*", re.DOTALL)
 NEAR = timedelta(hours=1)
 ABSENT = "<absent>"
@@ -177,7 +177,7 @@ class Outcome:
             found = list(self.compare(step, wanted_status, one, other))
             if not step.quiet and not isinstance(real_body, Nothing):
                 found += differences(real_body, our_body)
-                if "fields=" not in step.url:  # PocketBase picks fields through a map, whose order is random
+                if "fields=" not in step.url + str(step.body):  # PocketBase picks fields through a map, whose order is random
                     self.order += [f"{label}: {line}" for line in order_differences(real_body, our_body)]
             self.values += [f"{label}: {line}" for line in found]
 
