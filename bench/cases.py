@@ -48,7 +48,9 @@ def _filtered_indexed(data: Dataset) -> list[Call]:
 
 
 def _filtered_unindexed(data: Dataset) -> list[Call]:
-    return [_filtered(f"timezone = '{timezone}' && active = true", sort="name") for timezone in TIMEZONES[:50]]
+    return [
+        _filtered(f"timezone = '{timezone}' && active = true", sort="name") for timezone in TIMEZONES[:50]
+    ]
 
 
 def _filtered(text: str, sort: str = "-population") -> Call:

@@ -35,15 +35,16 @@ class BenchVoid(Exception):
 class Plan(msgspec.Struct, frozen=True):
     """How much to measure."""
 
-    rounds: int = 3
+    rounds: int = 5
     seconds: int = 2
     servers: Sequence[str] = tuple(LAUNCHERS)
     cases: Sequence[str] = tuple(case.name for case in CASES)
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """The medians of one case on one server."""
+    """One case on one server: requests a second of each round, and the medians."""
 
+    rates: list[float]
     per_second: float
     p50_ms: float
     p99_ms: float
@@ -66,11 +67,14 @@ class Report(msgspec.Struct, frozen=True):
     footprints: dict[str, Footprint]
 
     def ratio(self, case: str, server: str, to: str) -> float | None:
-        """Requests a second of `server` over those of `to`; None where one was not measured."""
+        """Requests a second of `server` over those of `to`; None where one was not measured.
+
+        The median over the rounds: two servers share the luck of a round, as they are loaded one after the other.
+        """
         row = self.cases.get(case, {})
         if server not in row or to not in row:
             return None
-        return row[server].per_second / row[to].per_second
+        return statistics.median(a / b for a, b in zip(row[server].rates, row[to].rates, strict=True))
 
 
 Tell = Callable[[str], None]
@@ -156,8 +160,10 @@ def _measure(
 
 
 def _medians(rounds: Sequence[Result]) -> Measured:
+    rates = [result.per_second for result in rounds]
     return Measured(
-        per_second=statistics.median(result.per_second for result in rounds),
+        rates=rates,
+        per_second=statistics.median(rates),
         p50_ms=statistics.median(result.p50_ms for result in rounds),
         p99_ms=statistics.median(result.p99_ms for result in rounds),
     )

@@ -22,7 +22,7 @@ from typing import Protocol
 import msgspec
 
 ADMIN_EMAIL = "admin@example.com"
-ADMIN_PASSWORD = "correct horse battery"  # noqa: S105 - a throw-away server on the loopback
+ADMIN_PASSWORD = "correct horse battery"
 START_WAIT_S = 30.0
 
 
@@ -111,7 +111,7 @@ def pocketbase_program() -> str:
 
 def run_command(command: Sequence[str]) -> None:
     """Run a short command to its end. Raises StartFailed with its output where it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=_environment(), cwd=_ROOT)  # noqa: S603
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, env=_environment(), cwd=_ROOT)
     if done.returncode != 0:
         raise StartFailed(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
 
@@ -142,7 +142,7 @@ class Server:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         command = [*prefix, *launcher.serve_command(data, self.port)]
         started = time.perf_counter()
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -165,7 +165,9 @@ class Server:
     def _wait_until_it_answers(self, deadline: float) -> None:
         while not _answers_health(self.port):
             if self.process.poll() is not None:
-                raise StartFailed(f"{self.launcher.name} ended with {self.process.returncode}\n{self.output()}")
+                raise StartFailed(
+                    f"{self.launcher.name} ended with {self.process.returncode}\n{self.output()}"
+                )
             if time.perf_counter() > deadline:
                 self.kill()
                 raise StartFailed(f"{self.launcher.name} did not answer in time\n{self.output()}")

@@ -126,7 +126,7 @@ class Site:
 
     def count(self) -> int:
         """Count the cities; once for each state of the database, which `data_version` tells apart."""
-        version = int(self._reader.pragma("data_version"))  # type: ignore[call-overload]
+        version = int(self._reader.pragma("data_version"))
         if self._counted[0] != version:
             self._counted = (version, int(self._reader.execute(_COUNT).get))
         return self._counted[1]
@@ -134,7 +134,9 @@ class Site:
     async def view(self, request: Request) -> Response:
         text = self._reader.execute(_VIEW, (request.path_params["id"],)).get
         if text is None:
-            return JsonBytes('{"data":{},"message":"The requested resource wasn\'t found.","status":404}', 404)
+            return JsonBytes(
+                '{"data":{},"message":"The requested resource wasn\'t found.","status":404}', 404
+            )
         return JsonBytes(text)
 
     async def list(self, request: Request) -> Response:
