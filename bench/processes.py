@@ -111,7 +111,9 @@ def pocketbase_program() -> str:
 
 def run_command(command: Sequence[str]) -> None:
     """Run a short command to its end. Raises StartFailed with its output where it fails."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300, env=_environment(), cwd=_ROOT)
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=300, env=_environment(), cwd=_ROOT
+    )
     if done.returncode != 0:
         raise StartFailed(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
 
