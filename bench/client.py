@@ -17,7 +17,14 @@ _ANSWER_WAIT_S = 30.0
 
 
 class ConnectionBroken(Exception):
-    """The connection ended, or nothing came in time, before the whole answer was there."""
+    """The connection ended, or nothing came in time, before the whole answer was there.
+
+    `sent` is False where the request never left: no server listened.
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -65,8 +72,9 @@ class Client:
             async with asyncio.timeout(wait_s):
                 return await self._exchange(method, path, body)
         except (OSError, EOFError, TimeoutError, ValueError) as exc:
+            sent = self._streams is not None
             self.close()
-            raise ConnectionBroken(f"{method} {path}: {exc!r}") from exc
+            raise ConnectionBroken(f"{method} {path}: {exc!r}", sent=sent) from exc
         except asyncio.CancelledError:
             self.close()
             raise

@@ -176,15 +176,20 @@ class Server:
             time.sleep(0.002)
 
     def terminate(self, *, wait_s: float = 15.0) -> tuple[int, float]:
-        """Ask the server to stop (SIGTERM to its first process). Returns its exit code and the seconds it took.
+        """Ask the server to stop (SIGTERM to its first process) and wait until all its processes are gone.
 
-        An exit code of -9 means that it did not stop within `wait_s` and was killed.
+        Returns the exit code and the seconds it took. What is left after `wait_s` is killed, and the code is -9.
         """
         started = time.perf_counter()
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         try:
             code = self.process.wait(wait_s)
+            while session_members(self.process.pid):
+                if time.perf_counter() > started + wait_s:
+                    code = -signal.SIGKILL
+                    break
+                time.sleep(0.002)
         except subprocess.TimeoutExpired:
             code = -signal.SIGKILL
         took_s = time.perf_counter() - started
