@@ -142,6 +142,7 @@ class Server:
         self.data = data
         self.port = port or free_port()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._said = ""
         command = [*prefix, *launcher.serve_command(data, self.port)]
         started = time.perf_counter()
         self.process = subprocess.Popen(
@@ -161,8 +162,11 @@ class Server:
         return self.data / self.launcher.database
 
     def output(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        """What the server has printed."""
+        if not self._log.closed:
+            self._log.seek(0)
+            self._said = self._log.read().decode(errors="replace")
+        return self._said
 
     def _wait_until_it_answers(self, deadline: float) -> None:
         while not _answers_health(self.port):
@@ -205,6 +209,8 @@ class Server:
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.001)
         self.process.wait(10)
+        self.output()
+        self._log.close()
 
     def memory_bytes(self) -> int:
         """Sum the proportional set size (PSS) of all processes of the server."""

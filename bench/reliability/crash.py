@@ -46,7 +46,7 @@ async def crash(
             restarts_s.append(server.start_s)
             audit = Audit(server.database, journal)
             outcome.findings += [f"after kill {len(restarts_s)}: {finding}" for finding in audit.findings()]
-        outcome.figures["present though unanswered"] = len(audit.carried_out_unanswered())
+            outcome.figures["present though unanswered"] = len(audit.carried_out_unanswered())
     finally:
         server.kill()
     _add_restarts(outcome, restarts_s)

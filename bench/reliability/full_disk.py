@@ -37,14 +37,10 @@ async def full_disk(
         try:
             filler = disk / "filler"
             _leave_room(filler, disk)
-            full = asyncio.Event()
-            deadline = time.monotonic() + fill_max_s
-            load = [
-                asyncio.create_task(_write(journal, server.port, f"c{number}", full, deadline, full_s))
-                for number in range(clients)
-            ]
+            filling = _Filling(journal, fill_max_s=fill_max_s, full_s=full_s)
+            load = [asyncio.create_task(filling.write(server.port, f"c{n}")) for n in range(clients)]
             statuses = await _watch(server.port, asyncio.gather(*load))
-            outcome.expect(full.is_set(), "the disk never filled up: nothing was tested")
+            outcome.expect(filling.is_full, "the disk never filled up: nothing was tested")
             filler.unlink()
             healed_s = await _heal(journal, server.port)
             outcome.expect(healed_s <= HEAL_MAX_S, f"writes worked again only {healed_s:.1f} s after")
@@ -84,22 +80,29 @@ def _leave_room(filler: Path, disk: Path) -> None:
         os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_bsize - ROOM_BYTES)
 
 
-async def _write(
-    journal: Journal, port: int, name: str, full: asyncio.Event, deadline: float, full_s: float
-) -> None:
-    """Create entries until `full_s` after the first refusal, which sets `full`."""
-    number = 0
-    async with Client(port) as client:
-        while time.monotonic() < deadline:
-            number += 1
-            with contextlib.suppress(ConnectionBroken):
-                done = await journal.create(client, f"{name}/{number}", number, size=ENTRY_SIZE)
-                if not done and not full.is_set():
-                    full.set()
-                    deadline = time.monotonic() + full_s
-            if full.is_set():
-                deadline = min(deadline, time.monotonic() + full_s)
-                await asyncio.sleep(0.01)
+class _Filling:
+    """What the writers share: the disk is full from the first refusal on, and they end `full_s` later."""
+
+    def __init__(self, journal: Journal, *, fill_max_s: float, full_s: float) -> None:
+        self.journal = journal
+        self.is_full = False
+        self._full_s = full_s
+        self.deadline = time.monotonic() + fill_max_s
+
+    def refused(self) -> None:
+        if not self.is_full:
+            self.is_full = True
+            self.deadline = time.monotonic() + self._full_s
+
+    async def write(self, port: int, name: str) -> None:
+        number = 0
+        async with Client(port) as client:
+            while time.monotonic() < self.deadline:
+                number += 1
+                with contextlib.suppress(ConnectionBroken):
+                    if not await self.journal.create(client, f"{name}/{number}", number, size=ENTRY_SIZE):
+                        self.refused()
+                        await asyncio.sleep(0.01)
 
 
 async def _watch(port: int, load: asyncio.Future[list[None]]) -> Counter[int]:

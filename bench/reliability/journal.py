@@ -61,9 +61,7 @@ class Journal:
 
     async def update(self, client: Client, identity: str, key: str, value: int) -> None:
         self.tried[key] = value
-        reply = await self._ask(
-            key, client.request("PATCH", f"{ENTRIES}/{identity}", entry(key, value))
-        )
+        reply = await self._ask(key, client.request("PATCH", f"{ENTRIES}/{identity}", entry(key, value)))
         if reply is not None:
             self.confirmed[key] = value
 

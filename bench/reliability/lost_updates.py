@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 from bench.client import Client
@@ -21,7 +22,9 @@ async def lost_updates(
     try:
         kept, acknowledged = await _add_up(server.port, updates, clients)
         outcome.figures |= {"additions acknowledged": acknowledged, "additions kept": kept}
-        outcome.expect(acknowledged == updates, f"only {acknowledged} of {updates} additions were acknowledged")
+        outcome.expect(
+            acknowledged == updates, f"only {acknowledged} of {updates} additions were acknowledged"
+        )
         outcome.expect(kept == acknowledged, f"{acknowledged - kept} of {acknowledged} additions were lost")
         lost, tried = await _set_different_fields(server.port, rounds)
         outcome.figures |= {"field updates acknowledged": tried, "field updates lost": lost}
@@ -52,16 +55,18 @@ async def _add_up(port: int, updates: int, clients: int) -> tuple[int, int]:
 async def _set_different_fields(port: int, rounds: int) -> tuple[int, int]:
     """Each client sets its own field, all at once. Give how many acknowledged updates were lost, and of how many."""
     lost = tried = 0
-    async with Client(port) as reader:
+    async with contextlib.AsyncExitStack() as stack:
+        reader = await stack.enter_async_context(Client(port))
+        clients = [await stack.enter_async_context(Client(port)) for _ in range(COUNTER_FIELDS)]
         path = f"{COUNTERS}/{await _new_counter(reader)}"
-        clients = [Client(port) for _ in range(COUNTER_FIELDS)]
         for number in range(1, rounds + 1):
             replies = await asyncio.gather(
-                *(client.request("PATCH", path, {f"f{field}": number}) for field, client in enumerate(clients))
+                *(
+                    client.request("PATCH", path, {f"f{field}": number})
+                    for field, client in enumerate(clients)
+                )
             )
             record = expect_ok(await reader.request("GET", path)).json()
             tried += sum(reply.ok for reply in replies)
             lost += sum(reply.ok and record[f"f{field}"] != number for field, reply in enumerate(replies))
-        for client in clients:
-            client.close()
     return lost, tried

@@ -28,7 +28,10 @@ async def open_site(launcher: Launcher, data: Path, *, prefix: Sequence[str] = (
 
 
 async def _fill(port: int) -> None:
-    settings = {"batch": {"enabled": True, "maxRequests": 50, "timeout": 10}, "rateLimits": {"enabled": False}}
+    settings = {
+        "batch": {"enabled": True, "maxRequests": 50, "timeout": 10},
+        "rateLimits": {"enabled": False},
+    }
     async with Client(port) as client:
         await sign_in_superuser(client)
         expect_ok(await client.request("PATCH", "/api/settings", settings))
