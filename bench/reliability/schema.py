@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from bench.client import Client, ConnectionBroken
+from bench.client import Client, ConnectionBroken, Reply
 from bench.dataset import Field, expect_ok, open_rules, sign_in_superuser
 from bench.processes import Launcher, Server
 from bench.reliability.outcome import Outcome
@@ -46,11 +46,15 @@ class Changes:
         self.allowed[identity] = before | {new}
         reply = await client.request(method, path, body)
         self.allowed[identity] = {new} if reply.ok else before
-        if not reply.ok:
-            self.refused.append(f"{method} {path}: {reply.status} {reply.body[:300]!r}")
-            raise Refused
+        self.check(reply, f"{method} {path}")
         self.acknowledged += 1
         return dict(reply.json()) if reply.body else {}
+
+    def check(self, reply: Reply, request: str) -> None:
+        """Note an answer that refuses. Raises Refused."""
+        if not reply.ok:
+            self.refused.append(f"{request}: {reply.status} {reply.body[:300]!r}")
+            raise Refused
 
 
 async def schema_changes(
@@ -110,7 +114,8 @@ async def _one_life(changes: Changes, client: Client, name: str) -> None:
     shape = (name, frozenset({"id", "first", "second"}))
     answer = await changes.ask(client, ("POST", "/api/collections", created), identity=identity, new=shape)
     fields = list(answer["fields"])
-    expect_ok(await client.request("POST", f"{path}/records", {"first": KEPT, "second": 7}))
+    reply = await client.request("POST", f"{path}/records", {"first": KEPT, "second": 7})
+    changes.check(reply, f"POST {path}/records")
     index = [f"CREATE INDEX idx_{name} ON {name} (first)"]
     fields = await change(name, [*fields, {"name": "third", "type": "json"}], indexes=index)
     fields = await change(name, [_renamed(field, "first", "renamed") for field in fields], indexes=[])
