@@ -14,14 +14,11 @@ from rich.table import Table
 
 from bench.cases import CASES
 from bench.measure import Measured, Report
+from bench.pages import DOCS, markdown_table, write_measured
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 LIMIT_SHARE = 0.7
 START_MAX_S = 1.0
 REST_MAX_MB = 120.0
-
-_BEGIN = "<!-- measured: begin -->"
-_END = "<!-- measured: end -->"
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -137,27 +134,14 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def write_page(report: Report) -> None:
-    """Put the tables into docs/benchmarks.md, between its two marks; what is written around them stays."""
-    text = PAGE.read_text() if PAGE.exists() else f"# Benchmarks\n\n{_BEGIN}\n{_END}\n"
-    before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(f"{before}{_BEGIN}\n\n{markdown(report)}\n{_END}{after}")
-
-
-def markdown(report: Report) -> str:
+    """Put the tables into docs/benchmarks.md."""
     plan = report.plan
     parts = [
-        f"Measured with {report.tool}, {plan.rounds} rounds of {plan.seconds} s for each server in turn, medians:\n",
-        "\n".join(f"- {fact}" for fact in machine()) + "\n",
+        f"Measured with {report.tool}, {plan.rounds} rounds of {plan.seconds} s for each server in turn, medians:",
+        "\n".join(f"- {fact}" for fact in machine()),
     ]
     for title, make_rows in _TABLES:
-        head, *rows = make_rows(report)
-        if rows:
-            lines = [_line(head), "|" + "---|" * len(head), *(_line(row) for row in rows)]
-            parts.append(f"### {title}\n\n" + "\n".join(lines) + "\n")
-    return "\n".join(parts)
-
-
-def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+        rows = make_rows(report)
+        if len(rows) > 1:
+            parts.append(f"### {title}\n\n{markdown_table(rows)}")
+    write_measured(DOCS / "benchmarks.md", "\n\n".join(parts))

@@ -14,8 +14,10 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bench.measure import LAUNCHERS
+from bench.pages import DOCS, markdown_table, write_measured
 from bench.processes import Launcher
 from bench.reliability.crash import crash
 from bench.reliability.full_disk import full_disk
@@ -25,6 +27,7 @@ from bench.reliability.outcome import CannotRun, Outcome
 from bench.reliability.schema import schema_changes
 from bench.reliability.stop import stop
 from bench.reliability.syncs import syncs
+from bench.report import machine
 
 Run = Callable[[Launcher, Path], Awaitable[Outcome]]
 
@@ -59,8 +62,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.reliability", description=__doc__)
     parser.add_argument("numbers", nargs="*", metavar="R1", help="only these experiments")
     parser.add_argument("--server", choices=["backstay", "pocketbase"], default="backstay")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     ask = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 160)
+    rows: list[list[str]] = []
     table = Table(title=f"Reliability of {ask.server}", title_justify="left", show_lines=True)
     for name in ("", "experiment", "figures", "result"):
         table.add_column(name)
@@ -72,8 +77,14 @@ def main() -> int:
         figures, result, passed = _run(experiment, LAUNCHERS[ask.server])
         console.print(f"{experiment.number} {experiment.title}: {time.monotonic() - started:.0f} s")
         table.add_row(experiment.number, experiment.title, figures, result)
+        plain = [Text.from_markup(cell).plain.replace("\n", "; ") for cell in (figures, result)]
+        rows.append([experiment.number, experiment.title, *plain])
         failed |= not passed
     console.print(table)
+    if ask.write:
+        facts = "\n".join(f"- {fact}" for fact in machine())
+        head = ["", "experiment", "figures", "result"]
+        write_measured(DOCS / "reliability.md", f"{facts}\n\n{markdown_table([head, *rows])}")
     return int(failed)
 
 
