@@ -45,7 +45,7 @@ async def crash(
             server = await asyncio.to_thread(Server, launcher, server.data, port=server.port)
             restarts_s.append(server.start_s)
             audit = Audit(server.database, journal)
-            outcome.findings += [f"after kill {len(restarts_s)}: {finding}" for finding in audit.findings()]
+            outcome.add_findings(f"after kill {len(restarts_s)}", audit.findings())
             outcome.figures["present though unanswered"] = len(audit.carried_out_unanswered())
     finally:
         server.kill()

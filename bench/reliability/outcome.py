@@ -24,6 +24,11 @@ class Outcome(msgspec.Struct):
         if not holds:
             self.findings.append(finding)
 
+    def add_findings(self, when: str, found: Sequence[str]) -> None:
+        """Add what was found at a moment; what stays wrong afterwards is named once only."""
+        known = {finding.partition(": ")[2] for finding in self.findings}
+        self.findings += [f"{when}: {finding}" for finding in found if finding not in known]
+
     def add_latencies(self, latencies_s: Sequence[float]) -> None:
         """Add p50, p99 and the highest of the write latencies, in milliseconds."""
         if not latencies_s:

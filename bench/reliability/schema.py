@@ -73,7 +73,7 @@ async def schema_changes(
             await asyncio.gather(*load)
             server = await asyncio.to_thread(Server, launcher, server.data, port=server.port)
             found = compare_catalog(await _catalog(server.port), server.database, changes.allowed)
-            outcome.findings += [f"after kill {number + 1}: {finding}" for finding in found]
+            outcome.add_findings(f"after kill {number + 1}", found)
     finally:
         server.kill()
     outcome.findings += [f"refused: {text}" for text in changes.refused[:5]]

@@ -12,6 +12,8 @@ from bench.reliability.outcome import WRITE_P99_MAX_MS, Outcome
 from bench.reliability.site import open_site
 
 STOP_MAX_S = 2.0
+READ_WITHIN_S = 0.005
+"""A request younger than this may lie unread in the socket; HTTP has no way to keep such a one from being dropped."""
 
 
 async def stop(
@@ -49,7 +51,7 @@ async def stop(
 def _audit(outcome: Outcome, audit: Audit, journal: Journal, asked_at: float) -> None:
     """Judge one stop. A request sent after SIGTERM may find the door shut, but then it must not be carried out."""
     outcome.findings += audit.findings()
-    dropped = [subject for subject, sent_at in journal.unsure.items() if sent_at < asked_at]
+    dropped = [subject for subject, sent_at in journal.unsure.items() if sent_at < asked_at - READ_WITHIN_S]
     outcome.expect(not dropped, f"{len(dropped)} requests in flight got no answer")
     silent = audit.carried_out_unanswered()
     outcome.expect(not silent, f"{len(silent)} writes were carried out and not answered")
