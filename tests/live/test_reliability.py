@@ -1,6 +1,8 @@
 """A real server is killed, stopped, locked out and run out of disk; what it acknowledged must be there afterwards.
 
 The experiments live in `bench/reliability`; these are their short forms (`make reliability` runs the long ones).
+Times are held to more than is promised, since tests may share the machine; the long forms hold them to the promise.
+
 LIVE_SERVER=pocketbase points them at the real PocketBase, which does not keep all of these promises.
 """
 
@@ -39,12 +41,12 @@ def run(experiment: Coroutine[Any, Any, Outcome]) -> Outcome:
 
 
 def test_kill_under_load_loses_nothing_and_restarts_quickly(launcher: Launcher, tmp_path: Path) -> None:
-    outcome = run(crash(launcher, tmp_path, rounds=3))
+    outcome = run(crash(launcher, tmp_path, rounds=3, restart_max_s=4.0))
     assert not outcome.findings, outcome.figures
 
 
 def test_stop_under_load_answers_what_is_in_flight(launcher: Launcher, tmp_path: Path) -> None:
-    outcome = run(stop(launcher, tmp_path, rounds=2))
+    outcome = run(stop(launcher, tmp_path, rounds=2, p99_max_ms=400))
     assert not outcome.findings, outcome.figures
 
 
