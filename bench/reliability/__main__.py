@@ -50,7 +50,7 @@ EXPERIMENTS = [
     Experiment(
         "R7", "database locked exclusively 10 s", partial(locked_database, held_s=10.0, kind="EXCLUSIVE")
     ),
-    Experiment("R8", "schema changes under kill -9", partial(schema_changes, rounds=40, load_s=1.0)),
+    Experiment("R8", "schema changes under kill -9", partial(schema_changes, rounds=40, load_s=3.0)),
     *(
         Experiment("R15", f"lost updates, {clients} clients", partial(lost_updates, clients=clients))
         for clients in (2, 4, 8, 16, 32)
