@@ -14,11 +14,20 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong with one submitted value. `code` is a promise: never reused, never renamed."""
+    """What is wrong with one submitted value. `code` is a promise: never reused, never renamed.
+
+    message: a sentence; it gets its capital and its full stop here, as the protocol sends it
+    """
 
     code: str
     message: str
     params: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        text = self.message.strip()
+        if text and not text.endswith((".", "!", "?")):
+            text += "."
+        msgspec.structs.force_setattr(self, "message", text[:1].upper() + text[1:])
 
 
 Faults: TypeAlias = "Mapping[str, Fault | Faults]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from backstay.catalog import Catalog, Collection, collection_json
 from backstay.catalog.defaults import scaffolds
@@ -14,6 +14,7 @@ from backstay.errors import BadRequest, NotFound
 from backstay.http.bodies import parse_body
 from backstay.http.context import Ask, Door, decoded
 from backstay.http.replies import Reply, json_reply, no_content
+from backstay.http.routing import Route
 
 INVALID_LOAD = "An error occurred while loading the submitted data."
 QUERY_MAX_CHARS = 5000

@@ -23,7 +23,7 @@ from backstay.site import Site
 QUERY_MAX_BYTES = 64 << 10
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
-MISSING_COLLECTION = "Missing collection context."
+MISSING_COLLECTION = "Missing or invalid collection context."
 
 
 class Headers(Mapping[str, str]):
@@ -94,7 +94,7 @@ class Ask:
             if name == b"authorization":
                 token = value.decode("latin-1").strip()
                 if token[:7].lower() == "bearer ":
-                    token = token[7:].strip()
+                    token = token[7:]
                 if token:
                     self._signed_in = await self.site.viewers.find(self.site.catalog, token)
                 return
@@ -119,8 +119,8 @@ class Ask:
 
     def auth_collection(self) -> Collection:
         """Return the auth collection in the path. Raises NotFound."""
-        found = self.site.catalog.find(self.path("collection"))
-        if found is None or not found.is_auth:
+        found = self.collection()
+        if not found.is_auth:
             raise NotFound("Missing or invalid auth collection context.")
         return found
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from backstay.errors import BadRequest
 from backstay.http.bodies import parse_body
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, json_reply
+from backstay.http.routing import Route
 from backstay.settings import merge, public, validate
 
 

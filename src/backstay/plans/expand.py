@@ -76,7 +76,7 @@ def expand_tree(catalog: Catalog, collection: Collection, text: str, viewer: Vie
     """Read an expand parameter into a tree of the paths which exist and which the viewer may follow."""
     tree: ExpandTree = {}
     for raw in text.split(","):
-        keys = raw.strip().strip(".").split(".")
+        keys = [key.strip() for key in raw.strip().strip(".").split(".")]
         if len(keys) <= PATH_MAX_RELATIONS and _is_open(catalog, collection, keys, viewer):
             branch = tree
             for key in keys:

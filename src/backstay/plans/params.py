@@ -11,7 +11,7 @@ import msgspec
 from backstay.catalog.casts import format_number
 from backstay.catalog.fields import DbValue
 from backstay.plans.macros import macro_value
-from backstay.plans.request import MISSING, RequestInfo
+from backstay.plans.request import MISSING, JsonText, RequestInfo
 
 Source: TypeAlias = Literal["const", "literal", "request", "macro", "given"]
 Form: TypeAlias = Literal["plain", "raw", "number", "like", "list", "count"]
@@ -110,7 +110,7 @@ def plain_value(raw: Any) -> DbValue:
             return float(raw)
     if raw is MISSING:
         return None
-    return _encode(raw).decode()
+    return _encode(raw.value if isinstance(raw, JsonText) else raw).decode()
 
 
 def plain_text(raw: Any) -> str:
@@ -129,19 +129,26 @@ def as_items(raw: Any) -> list[Any]:
 
 
 def like_pattern(text: str) -> str:
-    """Wrap text in `%` and escape its wildcards, unless it already has an unescaped `%` (A6)."""
+    """Wrap text in `%` and escape its wildcards, unless it already has an unescaped `%` (A6).
+
+    Escapes are looked for from the end, and a character that was just escaped is not looked at again: so does the
+    real server, and `\\%` comes out as an escaped backslash before a wildcard.
+    """
     if _has_wildcard(text):
         return text
     out: list[str] = []
-    escaped = False
-    for char in text:
-        if char in "%_" and not escaped:
-            out.append("\\")
-        escaped = char == "\\" and not escaped
+    pending = False
+    for char in reversed(text):
+        if pending:
+            if char != "\\":
+                out.append("\\")
+            pending = False
+        else:
+            pending = char in "\\%_"
         out.append(char)
-    if escaped:
+    if pending:
         out.append("\\")
-    return f"%{''.join(out)}%"
+    return f"%{''.join(reversed(out))}%"
 
 
 def _has_wildcard(text: str) -> bool:

@@ -9,8 +9,17 @@ import msgspec
 
 from backstay.catalog import Collection
 from backstay.catalog.casts import format_date, to_number
-from backstay.catalog.fields import AutodateField, Field, NumberField, PasswordField, TextField, Value
+from backstay.catalog.fields import (
+    AutodateField,
+    Field,
+    JsonField,
+    NumberField,
+    PasswordField,
+    TextField,
+    Value,
+)
 from backstay.catalog.patterns import generate
+from backstay.plans.request import JsonText
 from backstay.records.query import Body
 
 RecordValues: TypeAlias = dict[str, Value]
@@ -53,7 +62,11 @@ class Draft(msgspec.Struct, eq=False):
         """Return the body as rules see it: fields as they will be, everything else as it was sent."""
         out = dict(body)
         for name in self.sent:
-            out[name] = self.plain.get(name, self.values[name])
+            field = self.collection.by_name[name]
+            if isinstance(field, JsonField):
+                out[name] = JsonText(self.values[name])
+            else:
+                out[name] = self.plain.get(name, self.values[name])
         return out
 
 
@@ -75,7 +88,7 @@ def draft_record(
         is_own_secret = collection.is_auth and field.name == "password"
         if field.writable and (superuser or not field.hidden or is_own_secret):
             _apply(draft, field, body)
-    _generate(draft, body)
+    _generate(draft, body, superuser=superuser)
     _stamp(draft, now)
     return draft
 
@@ -92,30 +105,29 @@ def _apply(draft: Draft, field: Field, body: Body) -> None:
         key = modifier.replace("name", name)
         if key in body:
             draft.sent.add(name)
-            _modify(draft, field, modifier, body[key])
+            _modify(draft, field, modifier, body[key], is_set=name in body)
 
 
-def _modify(draft: Draft, field: Field, modifier: str, raw: Any) -> None:
+def _modify(draft: Draft, field: Field, modifier: str, raw: Any, *, is_set: bool) -> None:
+    """Apply a modifier; a sum with what is stored is left to the database, unless the body sets the field, too."""
     name = field.name
     draft.values[name] = field.apply(draft.values[name], modifier, raw)
-    if isinstance(field, NumberField) and draft.old is not None and name not in draft.plain:
+    if isinstance(field, NumberField) and draft.old is not None and not is_set:
         change = to_number(raw)
         draft.added[name] = draft.added.get(name, 0) + (change if modifier == "name+" else -change)
 
 
-def _generate(draft: Draft, body: Body) -> None:
+def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
     """Fill in text fields which generate their values: on creation when empty, and when the body asks for it."""
-    if not draft.is_new:
-        return
     for field in draft.collection.fields:
-        if not isinstance(field, TextField) or not field.autogeneratePattern:
+        if not isinstance(field, TextField):
             continue
-        prefix = body.get(field.name + AUTOGENERATE)
-        if prefix is not None:
+        pattern, key = field.autogeneratePattern, field.name + AUTOGENERATE
+        if key in body and (superuser or not field.hidden):
             draft.sent.add(field.name)
-            draft.values[field.name] = field.cast(prefix) + generate(field.autogeneratePattern)
-        elif not draft.values[field.name]:
-            draft.values[field.name] = generate(field.autogeneratePattern)
+            draft.values[field.name] = field.cast(body[key]) + (generate(pattern) if pattern else "")
+        elif draft.is_new and pattern and not draft.values[field.name]:
+            draft.values[field.name] = generate(pattern)
 
 
 def _stamp(draft: Draft, now: datetime) -> None:

@@ -170,10 +170,11 @@ class Writer:
         collection, body = call.collection, call.body
         new: dict[str, str] = {}
         for field in collection.fields:
-            plain = body.get(field.name) if isinstance(field, PasswordField) else None
-            if isinstance(field, PasswordField) and isinstance(plain, str) and plain:
-                if field.check_plain(plain) is None:
-                    new[field.name] = await self._hasher.hash(plain)
+            if not isinstance(field, PasswordField):
+                continue
+            plain = body.get(field.name)
+            if isinstance(plain, str) and plain and field.check_plain(plain) is None:
+                new[field.name] = await self._hasher.hash(plain)
         return Hashes(new, await self._old_password_fits(call))
 
     async def _old_password_fits(self, call: RecordCall) -> str:

@@ -145,6 +145,7 @@ class SqliteStore:
         self._slow: OrderedDict[str, None] = OrderedDict()
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._ticks = 0
+        self._taken = 0  # jobs of the group that is being written
 
     async def open(self) -> None:
         """Open the connections and start the writer. Raises apsw.Error when the file can't be used."""
@@ -158,8 +159,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish the jobs that wait, then close every connection."""
-        while not self._queue.empty() or self._busy:
-            await asyncio.sleep(0.001)
+        await self._queue.join()
         self._task.cancel()
         self._threads.shutdown(wait=True)
         self._commits.shutdown(wait=True)
@@ -206,8 +206,6 @@ class SqliteStore:
 
     # -- writing --------------------------------------------------------------------------------------------
 
-    _busy = False
-
     async def write(self, job: Job[T], *, limited: bool = True) -> T:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Waiting(job, answer, time.monotonic(), limited))
@@ -216,17 +214,19 @@ class SqliteStore:
     async def _write_forever(self) -> None:
         while True:
             group = [await self._queue.get()]
-            self._busy = True
+            self._taken = 1
             try:
                 await self._write_group(group)
             except Exception as exc:
                 self._give_up(group, exc)
             finally:
-                self._busy = False
+                for _ in range(self._taken):
+                    self._queue.task_done()
 
     def _fill(self, group: list[_Waiting]) -> None:
         while len(group) < self.options.group_max and not self._queue.empty():
             group.append(self._queue.get_nowait())
+            self._taken += 1
 
     async def _write_group(self, group: list[_Waiting]) -> None:
         if not await self._begin(group):

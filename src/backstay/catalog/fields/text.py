@@ -35,11 +35,10 @@ class TextField(FieldBase, frozen=True, kw_only=True, tag="text"):
         return to_text(raw)
 
     def check(self, value: Value, *, new: bool) -> Fault | None:
-        if self.primaryKey and new and value:
-            fault = check_id(value)
-            if fault:
-                return fault
-        return self._check_plain(value)
+        fault = self._check_plain(value)
+        if fault is None and self.primaryKey and new:
+            return check_id(value)
+        return fault
 
     def _check_plain(self, value: str) -> Fault | None:
         if not value:

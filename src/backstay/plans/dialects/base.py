@@ -56,6 +56,10 @@ class Dialect:
         """Return a boolean column as it is compared with parameters (1 and 0)."""
         return column
 
+    def as_number(self, value: Expression) -> Expression:
+        """Return a parameter that is compared as a numeric column is."""
+        return value
+
     # -- comparing ------------------------------------------------------------------------------------------
 
     def alike(self, left: Expression, right: Expression, *, same_kind: bool) -> tuple[Expression, Expression]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import FromClause, Text, case, cast, func, literal_column
+from sqlalchemy import FromClause, Numeric, Text, case, cast, func, literal_column
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from backstay.catalog.fields import Kind
@@ -21,6 +21,9 @@ class SqliteDialect(Dialect):
 
     def like(self, left: Expression, pattern: Expression) -> Expression:
         return left.like(pattern, escape="\\")
+
+    def as_number(self, value: Expression) -> Expression:
+        return cast(value, Numeric)
 
     def lower(self, value: Expression) -> Expression:
         return func.lower(value)
