@@ -7,7 +7,7 @@ knows it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from backstay.errors import BadRequest, NotFound, SetupError
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo, Viewer
+from backstay.records.bulk import Bulk, open_bulk
 from backstay.records.query import RecordCall
 from backstay.records.reader import Reader
 from backstay.records.writer import Writer
@@ -133,6 +134,21 @@ class Site:
     async def create_collection(self, definition: Body) -> Collection:
         """Create a collection from its JSON. Raises BadRequest with all faults."""
         return await self.changes.create(definition)
+
+    async def delete_collection(self, name: str) -> None:
+        """Delete a collection with its records. Raises NotFound, BadRequest when others refer to it."""
+        await self.changes.delete(self._found(name).id)
+
+    def bulk(self, collection_name: str) -> AbstractAsyncContextManager[Bulk]:
+        """Open a collection for loading many records in one transaction. Raises NotFound."""
+        info = RequestInfo(viewer=Viewer(self.superusers))
+        return open_bulk(self.store, self.writer, RecordCall(self.catalog, self._found(collection_name), info))
+
+    def _found(self, name: str) -> Collection:
+        found = self.catalog.find(name)
+        if found is None:
+            raise NotFound(f"There is no collection {name}.")
+        return found
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -122,9 +123,15 @@ def to_date(raw: Any) -> str:
             case int() | float():
                 moment = _EPOCH + timedelta(seconds=raw)
             case str() if raw:
-                moment = _parse_date(raw.strip())
+                return _text_to_date(raw)
     except (ValueError, OverflowError):
         return ""
+    return format_date(moment) if moment else ""
+
+
+@lru_cache(maxsize=4096)
+def _text_to_date(text: str) -> str:
+    moment = _parse_date(text.strip())
     return format_date(moment) if moment else ""
 
 
@@ -167,5 +174,4 @@ def _from_iso(found: re.Match[str]) -> datetime:
 
 def format_date(moment: datetime) -> str:
     """Print an aware time as the protocol does: UTC, a space, milliseconds, Z."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%d %H:%M:%S}.{utc.microsecond // 1000:03d}Z".rjust(24, "0")
+    return moment.astimezone(UTC).isoformat(" ", "milliseconds")[:23] + "Z"

@@ -9,6 +9,7 @@ import re as std_re
 import secrets
 import string
 from functools import lru_cache
+from typing import NamedTuple
 
 import re2
 import rstr
@@ -70,8 +71,16 @@ def matches(pattern: str, value: str) -> bool:
         return False
 
 
+class _Alphabet(NamedTuple):
+    """How to make text from random bytes in C: a byte's character, and the bytes that would favour some of them."""
+
+    table: bytes
+    unfair: bytes
+    length: int
+
+
 @lru_cache(maxsize=256)
-def _alphabet(pattern: str) -> tuple[str, int] | None:
+def _alphabet(pattern: str) -> _Alphabet | None:
     found = _SIMPLE.fullmatch(pattern)
     if not found:
         return None
@@ -82,13 +91,19 @@ def _alphabet(pattern: str) -> tuple[str, int] | None:
         ("0-9", string.digits),
     ):
         chars = chars.replace(short, full)
-    return (chars, int(found[2])) if "-" not in chars else None
+    if "-" in chars:
+        return None
+    fair = 256 - 256 % len(chars)
+    table = bytes(ord(chars[byte % len(chars)]) for byte in range(256))
+    return _Alphabet(table, bytes(range(fair, 256)), int(found[2]))
 
 
 def generate(pattern: str) -> str:
     """Return random text which matches `pattern`, from the system's source of randomness."""
     simple = _alphabet(pattern)
-    if simple:
-        chars, length = simple
-        return "".join([secrets.choice(chars) for _ in range(length)])
-    return _random.xeger(pattern)
+    if simple is None:
+        return _random.xeger(pattern)
+    text = b""
+    while len(text) < simple.length:
+        text += secrets.token_bytes(simple.length + 8).translate(simple.table, simple.unfair)
+    return text[: simple.length].decode()

@@ -25,11 +25,10 @@ async def auth_with_password(ask: Ask) -> Reply:
 
 
 async def auth_refresh(ask: Ask) -> Reply:
-    collection = ask.auth_collection()
     signed_in = ask.signed_in
     if signed_in is None:
         raise Unauthorized
-    if signed_in.claims.collection_id != collection.id:
+    if signed_in.claims.collection_id != ask.collection().id:
         raise Forbidden("The authorized record is not allowed to perform this action.")
     return _token_reply(await ask.site.sign_in.refresh(ask.call(), signed_in), ask)
 

@@ -16,6 +16,9 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
+from backstay.catalog import Collection
+from backstay.catalog.fields import EditorField, FileField, JsonField, editor, file
+from backstay.catalog.fields import json as json_field
 from backstay.errors import BadRequest, TooLarge
 
 BODY_MAX_BYTES = 32 << 20
@@ -173,3 +176,17 @@ def infer(text: str) -> str | bool | int | float:
         if printed == text:
             return int(number) if number.is_integer() else number
     return text
+
+
+def record_limit(collection: Collection) -> int:
+    """Return how many bytes the body of a record may have: the common limit and what its large fields may hold."""
+    extra = 0
+    for field in collection.fields:
+        match field:
+            case FileField():
+                extra += (field.maxSize or file.DEFAULT_MAX_BYTES) * max(field.maxSelect, 1)
+            case JsonField():
+                extra += field.maxSize or json_field.DEFAULT_MAX_BYTES
+            case EditorField():
+                extra += field.maxSize or editor.DEFAULT_MAX_BYTES
+    return BODY_MAX_BYTES + extra

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
-from backstay.http.bodies import parse_body
+from backstay.http.bodies import parse_body, record_limit
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, no_content
 
@@ -19,14 +19,12 @@ async def view_record(ask: Ask) -> Reply:
 
 
 async def create_record(ask: Ask) -> Reply:
-    ask.collection()
-    body = await parse_body(ask.request)
+    body = await parse_body(ask.request, record_limit(ask.collection()))
     return Reply(await ask.site.writer.create(ask.call(body.values)))
 
 
 async def update_record(ask: Ask) -> Reply:
-    ask.collection()
-    body = await parse_body(ask.request)
+    body = await parse_body(ask.request, record_limit(ask.collection()))
     return Reply(await ask.site.writer.update(ask.call(body.values, record_id=ask.path("id"))))
 
 

@@ -18,6 +18,7 @@ MISSING_RECORDS = Fault(
 MISSING_COLLECTION = Fault(
     "validation_missing_rel_collection", "Relation connection is missing or cannot be accessed."
 )
+TAKEN_AUTH_ID = Fault("validation_invalid_auth_id", "Invalid or duplicated auth record id.")
 PK_CHANGE = Fault("validation_pk_change", "The record primary key cannot be changed.")
 NOT_UNIQUE = Fault("validation_not_unique", "Value must be unique.")
 _encode = msgspec.json.Encoder().encode
@@ -33,7 +34,7 @@ async def check_draft(
         if fault is None and isinstance(field, RelationField):
             fault = await _check_relation(tx, catalog, book, draft, field)
         if fault is None and draft.is_new and field.name == "id":
-            fault = await _check_new_id(tx, book, draft)
+            fault = await _check_new_id(tx, catalog, book, draft)
         if fault is not None:
             faults[field.name] = fault
     return faults
@@ -73,5 +74,13 @@ async def _check_relation(
     return None if rows[0][0] == len(ids) else MISSING_RECORDS
 
 
-async def _check_new_id(tx: Transaction, book: StatementBook, draft: Draft) -> Fault | None:
-    return NOT_UNIQUE if await tx.fetch(book.of(draft.collection).exists, [draft.id]) else None
+async def _check_new_id(tx: Transaction, catalog: Catalog, book: StatementBook, draft: Draft) -> Fault | None:
+    """Refuse an id that is taken; those of auth records are unique over all auth collections (A2)."""
+    if await tx.fetch(book.of(draft.collection).exists, [draft.id]):
+        return NOT_UNIQUE
+    if draft.collection.is_auth and "id" in draft.sent:
+        others = [item for item in catalog if item.is_auth and item.id != draft.collection.id]
+        for other in others:
+            if await tx.fetch(book.of(other).exists, [draft.id]):
+                return TAKEN_AUTH_ID
+    return None

@@ -37,6 +37,7 @@ class RowStatements:
         self.count_ids = self._compile(
             sa.select(sa.func.count()).select_from(self._table).where(self._table.c.id.in_(wanted))
         )
+        self.known_ids = self._compile(sa.select(self._table.c.id).where(self._table.c.id.in_(wanted)))
         if {"collectionRef", "recordRef"} <= set(self.names):
             owner = sa.and_(
                 self._table.c.collectionRef == sa.bindparam("owner"),

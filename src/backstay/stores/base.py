@@ -33,6 +33,10 @@ class Transaction(Protocol):
         """Run a statement and return how many rows it changed. `long` ones leave the event loop free."""
         ...
 
+    async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
+        """Run one statement for many rows. The first that breaks a unique index ends it; earlier ones stay."""
+        ...
+
     def after_commit(self, act: Callable[[], None]) -> None:
         """Call `act` once the transaction is on disk, before its job's result is given back; it must be quick."""
         ...
@@ -50,8 +54,11 @@ class Store(Protocol):
         """Return the rows of a query, as of now."""
         ...
 
-    async def write(self, job: Job[T]) -> T:
-        """Run `job` in a transaction and return its result once it is durable."""
+    async def write(self, job: Job[T], *, limited: bool = True) -> T:
+        """Run `job` in a transaction and return its result once it is durable.
+
+        limited: stop it when it holds the transaction too long; an import by an operator may take its time
+        """
         ...
 
     def version(self) -> int:

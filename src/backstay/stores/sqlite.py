@@ -96,13 +96,12 @@ class SqliteTransaction:
     async def execute(
         self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
     ) -> int:
-        before = self._db.total_changes()
         if long:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._threads, self._run, statement.sql, values)
         else:
             self._run(statement.sql, values)
-        return self._db.total_changes() - before
+        return self._db.changes()  # what triggers change does not count
 
     def _run(self, sql: str, values: Sequence[DbValue]) -> None:
         try:
@@ -133,6 +132,7 @@ class _Waiting(msgspec.Struct, eq=False):
     job: Job[Any]
     answer: asyncio.Future[Any]
     since: float
+    limited: bool
 
 
 class SqliteStore:
@@ -170,7 +170,7 @@ class SqliteStore:
 
     def version(self) -> int:
         """Return a number which changes with each commit of anybody."""
-        return self._reader.pragma("data_version")  # type: ignore[no-any-return]
+        return int(self._reader.execute("PRAGMA data_version").get)
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
         sql = statement.sql
@@ -208,9 +208,9 @@ class SqliteStore:
 
     _busy = False
 
-    async def write(self, job: Job[T]) -> T:
+    async def write(self, job: Job[T], *, limited: bool = True) -> T:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Waiting(job, answer, time.monotonic()))
+        self._queue.put_nowait(_Waiting(job, answer, time.monotonic(), limited))
         return await answer
 
     async def _write_forever(self) -> None:
@@ -239,7 +239,7 @@ class SqliteStore:
                 continue
             tx = SqliteTransaction(self._writer, self._commits)
             try:
-                results.append((waiting, await self._run_job(waiting.job, tx)))
+                results.append((waiting, await self._run_job(waiting, tx)))
                 acts += tx.acts
             except _LostTransaction as exc:
                 self._give_up(group, exc.cause)
@@ -254,12 +254,12 @@ class SqliteStore:
             if not waiting.answer.done():
                 waiting.answer.set_result(result)
 
-    async def _run_job(self, job: Job[Any], tx: SqliteTransaction) -> Any:
+    async def _run_job(self, waiting: _Waiting, tx: SqliteTransaction) -> Any:
         db = self._writer
         db.execute("SAVEPOINT job")
         try:
-            async with asyncio.timeout(self.options.job_timeout_s):
-                result = await job(tx)
+            async with asyncio.timeout(self.options.job_timeout_s if waiting.limited else None):
+                result = await waiting.job(tx)
         except BaseException as exc:
             if not db.in_transaction:
                 raise _LostTransaction(exc) from exc

@@ -1,0 +1,1 @@
+"""Backstay's tests; each folder is a level."""

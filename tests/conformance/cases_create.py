@@ -1,0 +1,779 @@
+"""Creating records: what each field type makes of each value, and which it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.conformance.cases import (
+    NOTHING,
+    Case,
+    File,
+    Form,
+    Json,
+    Multipart,
+    Raw,
+    Step,
+    add,
+    case,
+    drop,
+    field,
+    get,
+    make,
+    post,
+    records,
+)
+
+ODD: tuple[Json, ...] = (
+    None,
+    "",
+    " ",
+    "abc",
+    " padded ",
+    "0",
+    "1",
+    "-1",
+    "1.5",
+    "1e3",
+    "true",
+    "false",
+    "TRUE",
+    "t",
+    "yes",
+    "on",
+    "null",
+    0,
+    1,
+    -1,
+    2,
+    1.5,
+    1e21,
+    0.1,
+    -0.0,
+    12345678901234567890,
+    True,
+    False,
+    [],
+    [""],
+    ["a"],
+    ["a", "b"],
+    ["a", "a"],
+    ["zzz"],
+    [1],
+    [None],
+    [["a"]],
+    [1, "a", True, None],
+    {},
+    {"a": 1},
+    {"a": {"b": [1, 2]}},
+    "[]",
+    '["a"]',
+    '["a","b"]',
+    '[1,"a"]',
+    "{}",
+    '{"a":1}',
+    '{"a":',
+    '"quoted"',
+    "a,b",
+    "äöü 日本 😀",
+    "<b>&amp;</b>",
+    "line\nbreak",
+    "nul\x00byte",
+    "x" * 5001,
+)
+
+DATES: tuple[Json, ...] = (
+    "2024-02-29 12:30:15.123Z",
+    "2024-02-29 12:30:15.123456Z",
+    "2024-02-29 12:30:15.1Z",
+    "2024-02-29 12:30:15Z",
+    "2024-02-29 12:30:15",
+    "2024-02-29 12:30",
+    "2024-02-29 12",
+    "2024-02-29",
+    "2024-02",
+    "2024",
+    "2024-02-29T12:30:15.123Z",
+    "2024-02-29T12:30:15Z",
+    "2024-02-29T12:30:15",
+    "2024-02-29T12:30:15+02:00",
+    "2024-02-29T12:30:15.123+02:00",
+    "2024-02-29 12:30:15+02:00",
+    "2024-02-29 12:30:15 +0200",
+    "2024-02-29 12:30:15.123 +0200",
+    "2024-02-29 12:30:15 +0200 CEST",
+    "2024-02-29 12:30:15.123456789 +0200 CEST",
+    "2024-02-29 12:30:15 +0000 UTC",
+    "2024-02-29 12:30:15 UTC",
+    "2024-02-30",
+    "2023-02-29",
+    "2024-13-01",
+    "2024-2-9",
+    "24-02-09",
+    "20240229",
+    "29.02.2024",
+    "02/29/2024",
+    "29/02/2024",
+    "29 Feb 2024",
+    "Feb 29, 2024",
+    "02 Jan 2006",
+    "Mon, 02 Jan 2006 15:04:05 MST",
+    "Mon, 02 Jan 2006 15:04:05 -0700",
+    "Monday, 02-Jan-06 15:04:05 MST",
+    "Mon Jan  2 15:04:05 2006",
+    "Mon Jan _2 15:04:05 MST 2006",
+    "Mon Jan 02 15:04:05 -0700 2006",
+    "02 Jan 06 15:04 MST",
+    "02 Jan 06 15:04 -0700",
+    "3:04PM",
+    "15:04:05",
+    "Jan _2 15:04:05",
+    "Jan  2 15:04:05",
+    " 2024-02-29 ",
+    "0000-01-01",
+    "0001-01-01",
+    "0001-01-01 00:00:00.000Z",
+    "9999-12-31 23:59:59.999Z",
+    "10000-01-01",
+    "-0001-01-01",
+    "1969-12-31 23:59:59.999Z",
+    "24:00:00",
+    "2024-02-29 24:00:00",
+    "2024-02-29 23:59:60",
+    "2024-02-29 12:30:15,123Z",
+    "now",
+    "@now",
+    "today",
+    "0",
+    "1709209815",
+    "1709209815123",
+    "-1",
+    "1.5",
+    0,
+    1,
+    1709209815,
+    1709209815123,
+    1709209815.5,
+    -1,
+    1e18,
+    True,
+    None,
+    [],
+    {},
+    ["2024-02-29"],
+    {"date": "2024-02-29"},
+    "2024-W09-4",
+    "2024-060",
+)
+
+ADDRESSES: tuple[Json, ...] = (
+    "a@b.co",
+    "A@B.CO",
+    "a@b",
+    "a@localhost",
+    "a@@b.co",
+    "a b@c.co",
+    "a@b.co ",
+    "<a@b.co>",
+    "Ann <a@b.co>",
+    "a+tag@b.co",
+    "a.b@c.d.e",
+    ".a@b.co",
+    "a.@b.co",
+    "a..b@c.co",
+    '"a b"@c.co',
+    "ä@b.co",
+    "a@bücher.de",
+    "a@xn--bcher-kva.de",
+    "a@127.0.0.1",
+    "a@[127.0.0.1]",
+    "a@-b.co",
+    "a@b-.co",
+    "a@b.c",
+    "a@b.123",
+    "@b.co",
+    "a@",
+    "a",
+    "x" * 64 + "@b.co",
+    "x" * 65 + "@b.co",
+    "a@" + "x" * 63 + ".co",
+    "a@" + "x" * 64 + ".co",
+    "a@" + "x." * 130 + "co",
+)
+
+URLS: tuple[Json, ...] = (
+    "https://example.com",
+    "http://example.com/a?b=c#d",
+    "HTTPS://EXAMPLE.COM",
+    "example.com",
+    "www.example.com",
+    "//example.com",
+    "/path",
+    "ftp://example.com",
+    "mailto:a@b.co",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "file:///etc/passwd",
+    "http://",
+    "http://a",
+    "http://localhost:8090",
+    "http://127.0.0.1",
+    "http://[::1]/",
+    "http://user:pass@example.com",
+    "http://example.com:99999",
+    "http://exa mple.com",
+    "http://example.com/ space",
+    "http://bücher.de",
+    "http://example..com",
+    "http://-example.com",
+    "http://example.com/%zz",
+    "https://example.com\n",
+    "http://.com",
+    "http://a.b.c.d.e.f",
+    "https://" + "x" * 2100 + ".com",
+)
+
+POINTS: tuple[Json, ...] = (
+    {"lon": 1, "lat": 2},
+    {"lat": 2, "lon": 1},
+    {"lon": 1},
+    {"lat": 2},
+    {"lon": "1", "lat": "2"},
+    {"lon": "abc", "lat": "x"},
+    {"lon": None, "lat": None},
+    {"lon": 1, "lat": 2, "alt": 3},
+    {"Lon": 1, "Lat": 2},
+    {"lon": 180, "lat": 90},
+    {"lon": -180, "lat": -90},
+    {"lon": 180.0001, "lat": 0},
+    {"lon": -180.0001, "lat": 0},
+    {"lon": 0, "lat": 90.0001},
+    {"lon": 0, "lat": -90.0001},
+    {"lon": 1e300, "lat": 1e300},
+    {"lon": 0.1234567890123456789, "lat": 1e-7},
+    [1, 2],
+    '{"lon":1,"lat":2}',
+    '{"lon":1}',
+    "1,2",
+    "abc",
+    5,
+    {"lon": [1], "lat": {}},
+)
+
+
+def values(name: str, kind: str, given: Sequence[Json], **options: Json) -> Case:
+    """Send each value to a field `v` of a collection of its own."""
+    collection = "create_" + "".join(c if c.isalnum() else "_" for c in name)
+    steps = [make(collection, [field(kind, "v", **options)])]
+    steps += [post(records(collection), {"v": value}) for value in given]
+    return case(f"create: {name}", *steps, post(records(collection), {}), *drop(collection))
+
+
+def casts() -> Iterator[Case]:
+    """Yield every type with every odd value, plainly and as required."""
+    selects: dict[str, Json] = {"values": ["a", "b", "a,b", "1", "true", "[]"]}
+    kinds: tuple[tuple[str, dict[str, Json]], ...] = (
+        ("text", {}),
+        ("editor", {}),
+        ("number", {}),
+        ("number", {"onlyInt": True}),
+        ("bool", {}),
+        ("email", {}),
+        ("url", {}),
+        ("date", {}),
+        ("select", {**selects, "maxSelect": 1}),
+        ("select", {**selects, "maxSelect": 3}),
+        ("json", {}),
+        ("geoPoint", {}),
+        ("file", {"maxSelect": 1}),
+        ("file", {"maxSelect": 3}),
+        ("relation", {"collectionId": "teams_col_00001", "maxSelect": 1}),
+        ("relation", {"collectionId": "teams_col_00001", "maxSelect": 3}),
+        ("autodate", {"onCreate": True}),
+        ("autodate", {"onUpdate": True}),
+    )
+    for kind, options in kinds:
+        shown = " ".join(f"{k}={v}" for k, v in options.items() if k not in {"values", "collectionId"})
+        yield values(f"{kind} {shown} odd", kind, ODD, **options)
+        if kind != "autodate":
+            yield values(f"{kind} {shown} required odd", kind, ODD, required=True, **options)
+    yield values("date layouts", "date", DATES)
+    yield values("email addresses", "email", ADDRESSES)
+    yield values("url addresses", "url", URLS)
+    yield values("geoPoint points", "geoPoint", POINTS)
+    yield values("geoPoint required points", "geoPoint", [{"lon": 0, "lat": 0}, {"lon": 0, "lat": 1}], required=True)
+
+
+def bounds() -> Iterator[Case]:
+    """Yield options which limit values."""
+    yield values("text min max", "text", ["", "a", "ab", "abc", "abcd", "äö", "äöüß", "😀😀😀", 12345], min=2, max=3)
+    yield values("text min required", "text", ["", "a", "ab"], min=2, required=True)
+    yield values("text pattern", "text", ["", "abc", "ab1", "ABC", "abc\n"], pattern="^[a-z]+$")
+    yield values("text pattern unanchored", "text", ["xaby", "ba"], pattern="ab")
+    yield values("text default max", "text", ["x" * 5000, "x" * 5001, "ä" * 5000, "ä" * 5001])
+    yield values("text big max", "text", ["x" * 6000, "x" * 6001], max=6000)
+    generated = field("text", "v", autogeneratePattern="[a-z]{5}", required=True)
+    steps = [post(records("create_generated"), body, mask=["v"]) for body in ({}, {"v": ""}, {"v": None})]
+    given = post(records("create_generated"), {"v": "given"})
+    yield case("create: text generated", make("create_generated", [generated]), *steps, given, *drop("create_generated"))
+    yield values("editor maxSize", "editor", ["x" * 10, "x" * 11, "ä" * 5, "ä" * 6], maxSize=10)
+    yield values("number min max", "number", [0, 1, 2, 3, 3.5, 4, -1, "2", "abc"], min=1, max=3.5)
+    yield values("number min zero", "number", [0, -1, 1, ""], min=0)
+    yield values("number max zero", "number", [0, -1, 1], max=0)
+    yield values("number min required", "number", [0, -1, 5], min=-5, required=True)
+    yield values("number onlyInt", "number", [1, 1.0, 1.5, -2, 1e20, "1.5", 9007199254740993], onlyInt=True)
+    yield values("email onlyDomains", "email", ["a@b.co", "a@B.CO", "a@x.b.co", "a@c.co"], onlyDomains=["b.co"])
+    yield values("email exceptDomains", "email", ["a@b.co", "a@x.b.co", "a@c.co"], exceptDomains=["b.co"])
+    yield values("url onlyDomains", "url", ["http://b.co", "http://x.b.co/a", "http://c.co"], onlyDomains=["b.co"])
+    yield values("url exceptDomains", "url", ["http://b.co", "http://b.co:80", "http://c.co"], exceptDomains=["b.co"])
+    dates = ["2023-12-31", "2024-01-01", "2024-06-01", "2024-12-31 00:00:00.000Z", "2024-12-31 00:00:00.001Z", ""]
+    yield values("date min max", "date", dates, min="2024-01-01 00:00:00.000Z", max="2024-12-31 00:00:00.000Z")
+    yield values("date required", "date", ["", "abc", "2024-01-01"], required=True)
+    yield values("json maxSize", "json", ["12345678", "123456789", {"a": 1}, [1, 2, 3, 4, 5]], maxSize=10)
+    blank: list[Json] = [None, "", [], {}, 0, False, "null", "[]", "{}", '""', "0"]
+    yield values("json required", "json", blank, required=True)
+    yield values("bool required", "bool", [True, False, "true", 1, 0, None], required=True)
+    three = ["team00000000001", "team00000000002", "team00000000003"]
+    many: list[Json] = [[], three[:1], three[:2], three, three[0], [three[0], three[0]], [*three[:1], "nope"], ["nope"]]
+    many += [[*three[:1], ""], [""], [None], three[0] + "," + three[1], "nope", "TEAM00000000001"]
+    relation: dict[str, Json] = {"collectionId": "teams_col_00001"}
+    yield values("relation single", "relation", many, maxSelect=1, **relation)
+    yield values("relation no maxSelect", "relation", many, **relation)
+    yield values("relation multi", "relation", many, maxSelect=2, **relation)
+    yield values("relation minSelect", "relation", many, minSelect=2, maxSelect=3, **relation)
+    yield values("relation minSelect required", "relation", many, minSelect=2, maxSelect=3, required=True, **relation)
+    chosen: list[Json] = [[], "a", ["a"], ["a", "b"], ["b", "a"], ["a", "b", "c"], ["a", "x"], ["x"], "x", "a,b", ["a", ""]]
+    select: dict[str, Json] = {"values": ["a", "b", "c"]}
+    yield values("select single", "select", chosen, maxSelect=1, **select)
+    yield values("select no maxSelect", "select", chosen, **select)
+    yield values("select multi", "select", chosen, maxSelect=2, **select)
+    yield values("select multi required", "select", chosen, maxSelect=2, required=True, **select)
+    texts = ["", "short", "12345678", "x" * 71, "x" * 72, "ä" * 35, "ä" * 36, 12345678, None, ["12345678"]]
+    yield values("password", "password", texts)
+    yield values("password min max pattern", "password", ["", "ab", "abc1", "abc", "abcdef"], min=3, max=5, pattern="^[a-z]+$")
+    yield values("password required", "password", ["", "x"], required=True)
+    yield values("password cost", "password", ["abcdefgh"], cost=5)
+
+
+def refused_together() -> Iterator[Case]:
+    """Yield bodies with several faults, which come all at once."""
+    fields = [
+        field("text", "t", required=True, min=3),
+        field("number", "n", required=True),
+        field("email", "e", required=True),
+        field("select", "s", values=["a"], required=True),
+        field("relation", "r", collectionId="teams_col_00001", required=True),
+        field("bool", "b", required=True),
+        field("date", "d", required=True),
+        field("json", "j", required=True),
+        field("geoPoint", "g", required=True),
+        field("url", "u", required=True),
+        field("editor", "ed", required=True),
+        field("file", "f", required=True),
+        field("password", "p", required=True),
+        field("text", "h", required=True, hidden=True),
+    ]
+    bodies: tuple[Json, ...] = (
+        {},
+        {"t": "a", "e": "x", "s": "x", "r": "x", "u": "x", "p": "x" * 80, "g": {"lon": 999, "lat": 999}},
+        {"id": "!", "t": "abc"},
+        {"id": "everything00001", "n": 1},
+    )
+    for who in ("superuser", "guest"):
+        collection = f"create_faults_{who}"
+        steps = (post(records(collection), body, who) for body in bodies)
+        yield case(f"create: many faults as {who}", make(collection, fields), *steps, *drop(collection))
+
+
+IDS: tuple[Json, ...] = (
+    "abcdefghijklmno",
+    "abcdefghijklmno",
+    "ABCDEFGHIJKLMNO",
+    "abcdefghijklmn",
+    "abcdefghijklmnop",
+    "abc def",
+    "",
+    None,
+    123456789012345,
+    "000000000000000",
+    "abcdefghijklm/o",
+    "abcdefghijklm.o",
+    "äbcdefghijklmno",
+    ["abcdefghijklmno"],
+    " abcdefghijklmno",
+)
+FREE_IDS: tuple[Json, ...] = (
+    "a",
+    "A",
+    "a b",
+    "ä",
+    "a/b",
+    "a\\b",
+    "a.b",
+    "a|b",
+    'a"b',
+    "a'b",
+    "a`b",
+    "a<b",
+    "a>b",
+    "a:b",
+    "a?b",
+    "a*b",
+    "a%b",
+    "a$b",
+    "a\nb",
+    "a\tb",
+    "a\x7fb",
+    "a\x00b",
+    "con",
+    "CON",
+    "nul",
+    "aux",
+    "prn",
+    "com1",
+    "lpt9",
+    "com10",
+    "..",
+    ".",
+    "a#b",
+    "a&b",
+    "a+b",
+    "a@b",
+    "a_b-c~d",
+    "-",
+    "x" * 255,
+    "x" * 1000,
+    "😀",
+    " a",
+)
+
+
+def ids() -> Iterator[Case]:
+    """Yield ids that a client proposes."""
+    steps = [post(records("create_ids"), {"id": value}) for value in IDS]
+    yield case("create: ids", make("create_ids"), *steps, *drop("create_ids"))
+    free = {"name": "id", "type": "text", "primaryKey": True, "required": True, "system": True}
+    loose = {**free, "id": "text3208210256", "pattern": "(?s)^.+$", "min": 0, "max": 0, "autogeneratePattern": "[a-z]{5}"}
+    steps = [post(records("create_free_ids"), {"id": value}) for value in FREE_IDS]
+    again = post(records("create_free_ids"), {"id": "case"})
+    upper = post(records("create_free_ids"), {"id": "CASE"})
+    made = make("create_free_ids", [loose])
+    yield case("create: ids of any pattern", made, *steps, again, again, upper, *drop("create_free_ids"))
+    tight = {**free, "id": "text3208210256", "pattern": "^[0-9]+$", "min": 3, "max": 5, "autogeneratePattern": ""}
+    numbers = [post(records("create_tight_ids"), {"id": value}) for value in ("12", "123", "123456", "abc", "", 99999)]
+    missing = post(records("create_tight_ids"), {})
+    yield case("create: ids without a default", make("create_tight_ids", [tight]), *numbers, missing, *drop("create_tight_ids"))
+
+
+def modifiers() -> Iterator[Case]:
+    """Yield `+name`, `name+`, `name-` and `:autogenerate` at creation."""
+    fields = [
+        field("text", "t", autogeneratePattern="[a-z]{8}"),
+        field("text", "plain"),
+        field("number", "n"),
+        field("select", "s", values=["a", "b", "c"], maxSelect=3),
+        field("select", "one", values=["a", "b"], maxSelect=1),
+        field("relation", "r", collectionId="teams_col_00001", maxSelect=3),
+        field("bool", "b"),
+        field("json", "j"),
+    ]
+    bodies: tuple[Json, ...] = (
+        {"n+": 5},
+        {"n-": 5},
+        {"+n": 5},
+        {"n": 1, "n+": 5},
+        {"n+": 5, "n": 1},
+        {"n+": "5"},
+        {"n+": "abc"},
+        {"n+": None},
+        {"n+": 1, "n-": 3},
+        {"s+": "a"},
+        {"s+": ["a", "b"]},
+        {"+s": "a"},
+        {"s-": "a"},
+        {"s": ["a", "b"], "s+": "c"},
+        {"s": ["a", "b"], "+s": "c"},
+        {"s": ["a", "b"], "s-": "a"},
+        {"s": ["a"], "s+": "a"},
+        {"s": ["a"], "s+": "zzz"},
+        {"s": ["a", "b"], "+s": ["c", "a"]},
+        {"one+": "a"},
+        {"one": "a", "one+": "b"},
+        {"one": "a", "one-": "a"},
+        {"r+": "team00000000001"},
+        {"r": ["team00000000001"], "+r": "team00000000002"},
+        {"r": ["team00000000001"], "r-": "team00000000001"},
+        {"r+": "nope"},
+        {"b+": True},
+        {"j+": 1},
+        {"plain+": "x"},
+        {"plain-": "x"},
+        {"unknown+": "x"},
+        {"+": 1},
+        {"s++": "a"},
+    )
+    steps = [post(records("create_modifiers"), {"t": "x", **body}) for body in bodies if isinstance(body, dict)]
+    generated: list[Step] = []
+    for value in ("", "x", None, 5, "y_"):
+        generated.append(post(records("create_modifiers"), {"t:autogenerate": value}, mask=["t"]))
+        generated.append(post(records("create_modifiers"), {"plain:autogenerate": value, "t": "z"}))
+    both = post(records("create_modifiers"), {"t": "a", "t:autogenerate": "b"}, mask=["t"])
+    none = post(records("create_modifiers"), {}, mask=["t"])
+    as_id = post(records("create_modifiers"), {"id:autogenerate": "abc", "t": "x"})
+    made = make("create_modifiers", fields)
+    yield case("create: modifiers", made, *steps, *generated, both, none, as_id, *drop("create_modifiers"))
+
+
+BODIES: tuple[Json, ...] = (
+    NOTHING,
+    Raw(b""),
+    Raw(b"", ""),
+    Raw(b"{}"),
+    Raw(b"null"),
+    Raw(b"[]"),
+    Raw(b'"text"'),
+    Raw(b"1"),
+    Raw(b"true"),
+    Raw(b"{"),
+    Raw(b"}"),
+    Raw(b'{"t"}'),
+    Raw(b"{'t':1}"),
+    Raw(b'{"t":1,}'),
+    Raw(b'{"t":1} x'),
+    Raw(b'{"t":1}{"t":2}'),
+    Raw(b'{"t":1,"t":2}'),
+    Raw(b'{"t":1,"T":2}'),
+    Raw(b'{"j":{"a":1,"a":2}}'),
+    Raw(b'{"t":NaN}'),
+    Raw(b'{"n":Infinity}'),
+    Raw(b'{"n":1e400}'),
+    Raw(b'{"n":-0}'),
+    Raw(b'{"n":01}'),
+    Raw(b'{"n":1.}'),
+    Raw(b'{"n":12345678901234567890123}'),
+    Raw(b'{"j":12345678901234567890123}'),
+    Raw(b'{"j":{"b":1,"a":[1.0,1e2,-0.0,1E-7,100000000000000000000000]}}'),
+    Raw(b'{"j":"\\u00e4\\ud83d\\ude00\\/<>&"}'),
+    Raw(b'{"t":"\\ud800"}'),
+    Raw(b'{"t":"\xff"}'),
+    Raw(b"\xff\xfe"),
+    Raw(b'\xef\xbb\xbf{"t":"bom"}'),
+    Raw(b'{"t":"\\u0000"}'),
+    Raw(b'{"t":"tab\there"}'),
+    Raw(b' \n\t{"t":"space"}\n '),
+    Raw(b'{"t":"/* */ // "}'),
+    Raw(b'{"t":1 /* comment */}'),
+    Raw(b'{"":1,"t":"empty key"}'),
+    Raw(b'{"collectionId":"x","collectionName":"y","expand":{"a":1},"created":"2000","t":"known"}'),
+    Raw(b'{"t":"x","nope":1,"@x":2,"a.b":3,"t.x":4}'),
+    Raw(b"[" * 20000 + b"]" * 20000),
+    Raw(b'{"j":' + b"[" * 60 + b"]" * 60 + b"}"),
+    Raw(b'{"t":"a"}', "text/plain"),
+    Raw(b'{"t":"a"}', "text/html"),
+    Raw(b'{"t":"a"}', "application/xml"),
+    Raw(b"<a><t>x</t></a>", "text/xml"),
+    Raw(b'{"t":"a"}', "application/vnd.api+json"),
+    Raw(b'{"t":"a"}', "APPLICATION/JSON"),
+    Raw(b'{"t":"a"}', "application/json;"),
+    Raw(b'{"t":"a"}', "application/json; charset=utf-8"),
+    Raw(b'{"t":"a"}', "application/json; charset=latin1"),
+    Raw(b'{"t":"a"}', "application/jsonx"),
+    Raw(b'{"t":"a"}', "garbage"),
+    Raw(b"t=form&n=5", "application/x-www-form-urlencoded"),
+    Raw(b"t=form&n=5", "application/x-www-form-urlencoded; charset=utf-8"),
+    Raw(b"t=%zz", "application/x-www-form-urlencoded"),
+    Raw(b"t=a;n=5", "application/x-www-form-urlencoded"),
+    Raw(b"t=%ff", "application/x-www-form-urlencoded"),
+    Raw(b"t", "application/x-www-form-urlencoded"),
+    Raw(b"=x&t=a", "application/x-www-form-urlencoded"),
+    Raw(b"&&t=a&&", "application/x-www-form-urlencoded"),
+    Raw(b"x", "multipart/form-data"),
+    Raw(b"x", "multipart/form-data; boundary=b"),
+    Raw(b"", "multipart/form-data; boundary=b"),
+    Raw(b"--b--\r\n", "multipart/form-data; boundary=b"),
+    Raw(b'--b\r\nContent-Disposition: form-data; name="t"\r\n\r\nx\r\n--b--\r\n', "multipart/form-data; boundary=b"),
+    Raw(b'--b\r\nContent-Disposition: form-data; name="t"\r\n\r\nx', "multipart/form-data; boundary=b"),
+    Raw(b"--b\r\n\r\nx\r\n--b--\r\n", "multipart/form-data; boundary=b"),
+    Raw(b'--b\nContent-Disposition: form-data; name="t"\n\nx\n--b--\n', "multipart/form-data; boundary=b"),
+    Raw(b'--b\r\nContent-Disposition: form-data; name="t"\r\n\r\nx\r\n--b--\r\n', 'multipart/form-data; boundary="b"'),
+)
+
+FORM_VALUES = (
+    "",
+    "a",
+    "true",
+    "false",
+    "TRUE",
+    "null",
+    "0",
+    "1",
+    "-1",
+    "007",
+    "+1",
+    "1.5",
+    "1.50",
+    "-1.5",
+    ".5",
+    "1.",
+    "1e3",
+    "0x10",
+    "12345678901234567890",
+    "9007199254740993",
+    "-0",
+    "NaN",
+    "Infinity",
+    " 1 ",
+    "[]",
+    "[1,2]",
+    '["a","b"]',
+    "{}",
+    '{"a":1}',
+    '{"a":1,"a":2}',
+    '{"a":',
+    "[broken",
+    '"quoted"',
+    "a,b",
+    "2024-01-01",
+    '{"lon":1,"lat":2}',
+)
+FORM_FIELDS = [
+    field("text", "t"),
+    field("number", "n"),
+    field("bool", "b"),
+    field("json", "j"),
+    field("date", "d"),
+    field("select", "s", values=["a", "b", "true", "1"], maxSelect=3),
+    field("select", "one", values=["a", "b", "true", "1"], maxSelect=1),
+    field("editor", "e"),
+    field("geoPoint", "g"),
+    field("relation", "r", collectionId="teams_col_00001", maxSelect=3),
+]
+
+
+def bodies() -> Iterator[Case]:
+    """Yield bodies as bytes, whole and broken; and what forms mean."""
+    for who in ("superuser", "guest"):
+        collection = f"create_bodies_{who}"
+        steps = [post(records(collection), body, who) for body in BODIES]
+        yield case(f"create: bodies as {who}", make(collection, FORM_FIELDS), *steps, *drop(collection))
+    locked = [post(records("locked"), body, "guest") for body in BODIES[:16]]
+    yield case("create: bodies where creating is locked", *locked)
+    for name in ("t", "n", "b", "j", "d", "one", "s", "e", "g"):
+        collection = f"create_form_{name}"
+        steps = [post(records(collection), Form(((name, value),))) for value in FORM_VALUES]
+        steps += [post(records(collection), Multipart(((name, value),))) for value in FORM_VALUES]
+        yield case(f"create: form values of {name}", make(collection, FORM_FIELDS), *steps, *drop(collection))
+    pairs: tuple[tuple[tuple[str, str], ...], ...] = (
+        (("s", "a"), ("s", "b")),
+        (("t", "a"), ("t", "b")),
+        (("n", "1"), ("n", "2")),
+        (("one", "a"), ("one", "b")),
+        (("j", "1"), ("j", "2")),
+        (("j", '{"a":1}'), ("j", "x")),
+        (("s[]", "a"), ("s[]", "b")),
+        (("s+", "a"), ("s+", "b")),
+        (("s", "a"), ("s+", "b")),
+        (("n+", "5"),),
+        (("r", "team00000000001"), ("r", "team00000000002")),
+        (("r", '["team00000000001","team00000000002"]'),),
+        (("@jsonPayload", '{"t":"json","n":3,"s":["a"]}'), ("t", "form")),
+        (("t", "form"), ("@jsonPayload", '{"t":"json","n":3}')),
+        (("@jsonPayload", '{"n":1,"t":"one"}'), ("@jsonPayload", '{"n":2}')),
+        (("@jsonPayload", "broken"), ("t", "form")),
+        (("@jsonPayload", "[]"), ("t", "form")),
+        (("@jsonPayload", "null"), ("t", "form")),
+        (("@jsonPayload", ""), ("t", "form")),
+        (("@jsonPayload", '{"t":1,"t":2}'),),
+        (("@jsonPayload", '{"s+":"a"}'), ("s", "b")),
+        (("g.lon", "1"), ("g.lat", "2")),
+        (("t", "ä 日本 😀 & = %"),),
+    )
+    steps = [post(records("create_forms"), kind(sent)) for sent in pairs for kind in (Form, Multipart)]
+    yield case("create: forms", make("create_forms", FORM_FIELDS), *steps, *drop("create_forms"))
+    stray = Multipart((("t", File("a.txt", b"content", "text/plain")), ("n", "1")))
+    unknown = Multipart((("nope", File("a.txt", b"content", "text/plain")), ("n", "2")))
+    steps = [post(records("create_strays"), stray), post(records("create_strays"), unknown)]
+    yield case("create: files where no file belongs", make("create_strays", FORM_FIELDS), *steps, *drop("create_strays"))
+
+
+def unique() -> Iterator[Case]:
+    """Yield refusals by unique indexes."""
+    fields = [field("text", "a"), field("number", "b"), field("text", "c")]
+    indexes: dict[str, str] = {
+        "plain": "CREATE UNIQUE INDEX `idx_u_plain` ON `create_unique_plain` (`a`)",
+        "nocase": "CREATE UNIQUE INDEX `idx_u_nocase` ON `create_unique_nocase` (`a` COLLATE NOCASE)",
+        "partial": "CREATE UNIQUE INDEX `idx_u_partial` ON `create_unique_partial` (`a`) WHERE `a` != ''",
+        "two": "CREATE UNIQUE INDEX `idx_u_two` ON `create_unique_two` (`a`, `b`)",
+        "lower": "CREATE UNIQUE INDEX `idx_u_lower` ON `create_unique_lower` (lower(`a`))",
+    }
+    for name, index in indexes.items():
+        collection = f"create_unique_{name}"
+        sent: tuple[dict[str, Json], ...] = (
+            {"a": "x", "b": 1},
+            {"a": "x", "b": 1},
+            {"a": "X", "b": 1},
+            {"a": "x", "b": 2},
+            {"a": "", "b": 1},
+            {"a": "", "b": 1},
+            {"b": 5},
+        )
+        steps = [post(records(collection), {"c": "c", **body}, "guest") for body in sent]
+        yield case(f"create: unique {name}", make(collection, fields, indexes=[index]), *steps, *drop(collection))
+    both = [
+        "CREATE UNIQUE INDEX `idx_u_both_a` ON `create_unique_both` (`a`)",
+        "CREATE UNIQUE INDEX `idx_u_both_c` ON `create_unique_both` (`c`)",
+    ]
+    made = make("create_unique_both", fields, indexes=both)
+    first = add("create_unique_both", a="x", c="y")
+    second = post(records("create_unique_both"), {"a": "x", "c": "y"}, "guest")
+    third = post(records("create_unique_both"), {"a": "z", "c": "y"}, "guest")
+    yield case("create: unique twice", made, first, second, third, *drop("create_unique_both"))
+
+
+def answers() -> Iterator[Case]:
+    """Yield what a creation answers: expand, fields, hidden fields, where it is refused."""
+    made = make("create_answers", [field("relation", "r", collectionId="teams_col_00001"), field("text", "h", hidden=True)])
+    body = {"r": "team00000000001", "h": "hidden"}
+    url = records("create_answers")
+    yield case(
+        "create: answers",
+        made,
+        post(url + "?expand=r", body, "guest"),
+        post(url + "?expand=r", body),
+        post(url + "?fields=r,h,expand.r.title&expand=r", body, "guest"),
+        post(url + "?expand=nope&fields=nope", body, "guest"),
+        post(url + "?fields=x:nope(1)", body, "guest"),
+        get(url, "superuser", fields="r,h"),
+        *drop("create_answers"),
+    )
+    refused = (("post_stats", {"title": "x"}), ("nope", {"title": "x"}), ("locked", {"title": "x"}), ("members", {}))
+    for collection, sent in refused:
+        steps = [post(records(collection), sent, who) for who in ("superuser", "guest", "ann") if collection != "locked"]
+        if collection == "locked":
+            steps = [post(records(collection), sent, who) for who in ("guest", "ann")]
+        yield case(f"create: refused in {collection}", *steps)
+    system = ("_superusers", "_mfas", "_otps", "_externalAuths", "_authOrigins")
+    steps = [post(records(name), {}, who) for name in system for who in ("superuser", "guest", "ann")]
+    yield case("create: refused in system collections", *steps)
+
+
+def dates() -> Iterator[Case]:
+    """Yield autodates: set by the server whatever a client sends."""
+    fields = [field("autodate", "c", onCreate=True), field("autodate", "u", onUpdate=True), field("text", "t")]
+    fields.append(field("autodate", "both", onCreate=True, onUpdate=True))
+    url = records("create_autodates")
+    body = {"c": "2000-01-01", "u": "2000-01-01", "both": "2000-01-01", "t": "x"}
+    steps = [post(url, body, who) for who in ("superuser", "guest")]
+    yield case("create: autodates", make("create_autodates", fields), *steps, *drop("create_autodates"))
+
+
+CASES = [
+    *casts(),
+    *bounds(),
+    *refused_together(),
+    *ids(),
+    *modifiers(),
+    *bodies(),
+    *unique(),
+    *answers(),
+    *dates(),
+]
