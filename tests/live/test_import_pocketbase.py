@@ -129,7 +129,7 @@ def test_a_real_folder_is_taken_over(data: Path, tmp_path: Path) -> None:
     assert [field.id for field in posts.fields] == [field["id"] for field in definitions["posts"]["fields"]]
     columns = "title, score, tags, meta, place"
     assert _rows(out, f"SELECT {columns} FROM posts") == [
-        ("One", 1.5, '["b","a"]', '{"a":[true],"b":1}', '{"lon":13.4,"lat":52.5}')
+        ("One", 1.5, '["b","a"]', '{"b":1,"a":[true]}', '{"lon":13.4,"lat":52.5}')
     ]
     assert _rows(out, "SELECT double FROM totals") == [(3.0,)]
     photo = _rows(out, "SELECT id, photo FROM posts")[0]
