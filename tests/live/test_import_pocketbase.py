@@ -45,30 +45,44 @@ def data(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[httpx.Client]:
-    """Run the real server; yield a client of its superuser."""
-    assert POCKETBASE is not None
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    common = ["--dir", str(data), "--automigrate=0"]
-    subprocess.run(
-        [POCKETBASE, "superuser", "upsert", EMAIL, PASSWORD, *common], check=True, capture_output=True
-    )
-    command = [POCKETBASE, "serve", "--http", address, *common]
+def serving(command: list[str], address: str) -> Iterator[httpx.Client]:
+    """Run a server until the block ends; yield a client."""
     with (
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
         httpx.Client(base_url=f"http://{address}/api", timeout=20, trust_env=False) as client,
     ):
         try:
             _wait(client)
-            path = "/collections/_superusers/auth-with-password"
-            answer = client.post(path, json={"identity": EMAIL, "password": PASSWORD})
-            client.headers["Authorization"] = answer.json()["token"]
             yield client
         finally:
             process.terminate()
             process.wait(20)
+
+
+def _free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def _sign_in(client: httpx.Client, collection: str, email: str, password: str) -> str:
+    path = f"/collections/{collection}/auth-with-password"
+    answer = client.post(path, json={"identity": email, "password": password})
+    return str(answer.raise_for_status().json()["token"])
+
+
+@contextmanager
+def running(data: Path) -> Iterator[httpx.Client]:
+    """Run the real server; yield a client of its superuser."""
+    assert POCKETBASE is not None
+    address = _free_address()
+    common = ["--dir", str(data), "--automigrate=0"]
+    subprocess.run(
+        [POCKETBASE, "superuser", "upsert", EMAIL, PASSWORD, *common], check=True, capture_output=True
+    )
+    with serving([POCKETBASE, "serve", "--http", address, *common], address) as client:
+        client.headers["Authorization"] = _sign_in(client, "_superusers", EMAIL, PASSWORD)
+        yield client
 
 
 def _wait(client: httpx.Client) -> None:
@@ -137,6 +151,35 @@ def test_a_real_folder_is_taken_over(data: Path, tmp_path: Path) -> None:
     stored = _rows(out, "SELECT password FROM users")[0][0]
     with Hasher() as hasher:
         assert asyncio.run(hasher.verify("ann-password-1", stored)).ok
+
+
+def test_passwords_and_tokens_keep_working(data: Path, tmp_path: Path) -> None:
+    """Also the password that was just re-hashed, and the superuser's; a signed-in user notices nothing."""
+    with running(data) as client:
+        _fill(client)
+        token = _sign_in(client, "users", "ann@example.com", "ann-password-1")
+        ann = client.get("/collections/users/records").json()["items"][0]["id"]
+        post = client.get("/collections/posts/records").json()["items"][0]["id"]
+        client.patch(f"/collections/posts/records/{post}", json={"author": ann}).raise_for_status()
+        expected = client.get("/collections/posts/records", params={"expand": "author"}).json()
+        root = client.headers["Authorization"]
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "backstay"]
+    subprocess.run(
+        [*command, "import", "pocketbase", str(data), "--data", str(out)], check=True, capture_output=True
+    )
+    address = _free_address()
+    with serving([*command, "serve", "--data", str(out), "--http", address], address) as client:
+        as_root, as_ann = {"Authorization": root}, {"Authorization": token}
+        got = client.get("/collections/posts/records", params={"expand": "author"}, headers=as_root).json()
+        assert got == expected
+        assert client.get("/collections/posts/records", headers=as_ann).json()["totalItems"] == 1
+        assert client.get("/collections/posts/records").json()["totalItems"] == 0
+        for _ in range(2):
+            assert _sign_in(client, "users", "ann@example.com", "ann-password-1")
+        assert _sign_in(client, "_superusers", EMAIL, PASSWORD)
+        refused = {"identity": "ann@example.com", "password": "ann-password-2"}
+        assert client.post("/collections/users/auth-with-password", json=refused).status_code == 400
 
 
 def test_a_running_server_is_taken_over_as_it_was_at_one_moment(data: Path, tmp_path: Path) -> None:
