@@ -66,6 +66,7 @@ class Site:
         self.settings = Settings()
         self.hasher = Hasher()
         self.reader = Reader(store)
+        self.schema_reader = Reader(store)
         self.writer = Writer(store, self.reader, WriterHasher(self.hasher))
         self.book = self.writer.book
         self.viewers = Viewers(store, self.book)
@@ -142,7 +143,9 @@ class Site:
     def bulk(self, collection_name: str) -> AbstractAsyncContextManager[Bulk]:
         """Open a collection for loading many records in one transaction. Raises NotFound."""
         info = RequestInfo(viewer=Viewer(self.superusers))
-        return open_bulk(self.store, self.writer, RecordCall(self.catalog, self._found(collection_name), info))
+        return open_bulk(
+            self.store, self.writer, RecordCall(self.catalog, self._found(collection_name), info)
+        )
 
     def _found(self, name: str) -> Collection:
         found = self.catalog.find(name)

@@ -114,14 +114,13 @@ class Changes:
             for old in plan.deleted:
                 await self._drop(tx, old)
             tables = [draft for draft in plan.drafts if not draft.is_view]
-            views = [draft for draft in plan.drafts if draft.is_view]
             for draft in tables:
                 await self._put(tx, catalog, draft)
             judge = await self._judge(tx, catalog, plan.drafts)
             _, checked = check_import(catalog, plan, judge)
             for new in checked:
-                if new.is_view or new not in tables:
-                    await self._put(tx, catalog, new) if new in views or new.is_view else None
+                if new.is_view:
+                    await self._put(tx, catalog, new)
                 await save_collection(tx, new)
             await self._finish(tx)
 

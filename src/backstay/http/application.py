@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backstay.errors import NotFound, RequestError
-from backstay.http import auth, batch, records, settings, welcome
+from backstay.http import auth, batch, collections, records, settings, welcome
 from backstay.http.rate_limits import RateLimiter
 from backstay.http.replies import Reply, encode, error_reply
 from backstay.site import Site
@@ -115,7 +115,15 @@ def create_application(
         async with site as opened:
             yield {"site": opened, "limiter": RateLimiter()}
 
-    routes = [*records.routes, *auth.routes, *settings.routes, *batch.routes, *welcome.routes, *extra]
+    routes = [
+        *records.routes,
+        *auth.routes,
+        *collections.routes,
+        *settings.routes,
+        *batch.routes,
+        *welcome.routes,
+        *extra,
+    ]
     return Common(_Routes(routes, lifespan), origins)
 
 

@@ -62,6 +62,7 @@ async def batch(ask: Ask) -> Reply:
             "Batch requests are not allowed.", hint="A superuser can allow them: settings, batch.enabled."
         )
     parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
+    parsed.refuse_files("Batch transaction failed.")
     items = _read(parsed.values, limits.max_requests)
     try:
         async with asyncio.timeout(limits.timeout):

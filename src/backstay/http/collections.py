@@ -1,0 +1,136 @@
+"""/api/collections (A1, A4): superusers only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.routing import BaseRoute, Route
+
+from backstay.catalog import Catalog, Collection, collection_json
+from backstay.catalog.defaults import scaffolds
+from backstay.catalog.fields import BoolField, TextField
+from backstay.catalog.model import field_json
+from backstay.errors import BadRequest, NotFound
+from backstay.http.bodies import parse_body
+from backstay.http.context import Ask, Door, decoded
+from backstay.http.replies import Reply, json_reply, no_content
+
+INVALID_LOAD = "An error occurred while loading the submitted data."
+QUERY_MAX_CHARS = 5000
+
+STORED = Collection(
+    id="_collections",
+    name="_collections",
+    type="view",
+    fields=(
+        TextField(name="id"),
+        TextField(name="name"),
+        TextField(name="type"),
+        BoolField(name="system"),
+        TextField(name="created"),
+        TextField(name="updated"),
+    ),
+)
+"""What of collections can be filtered and sorted by: their own table, read like records."""
+
+
+async def list_collections(ask: Ask) -> Reply:
+    ask.require_superuser()
+    catalog, query = ask.site.catalog, ask.list_query()
+    with_stored = Catalog([*catalog, STORED], catalog.version)
+    ids = type(query)(
+        query.page, query.per_page, query.sort, query.filter, fields="id", skip_total=query.skip_total
+    )
+    page: dict[str, Any] = decoded(await ask.site.schema_reader.list(with_stored, STORED, ids, ask.info()))
+    found = (catalog.find(item["id"]) for item in page["items"])
+    page["items"] = [collection_json(item) for item in found if item]
+    return _page(page, query.fields)
+
+
+def _page(page: dict[str, Any], fields: str) -> Reply:
+    """Answer with a page; `fields` picks within its items."""
+    if fields:
+        page["items"] = [decoded(json_reply(item, fields).body) for item in page["items"]]
+    return json_reply(page)
+
+
+async def view_collection(ask: Ask) -> Reply:
+    return json_reply(collection_json(_found(ask)), ask.fields)
+
+
+def _found(ask: Ask) -> Collection:
+    """Return the collection in the path, for superusers only. Raises Unauthorized, Forbidden or NotFound."""
+    ask.require_superuser()
+    found = ask.site.catalog.find(ask.path("collection"))
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def create_collection(ask: Ask) -> Reply:
+    ask.require_superuser()
+    body = await _body(ask, "Failed to load the collection type data due to invalid formatting.")
+    return json_reply(collection_json(await ask.site.changes.create(body)), ask.fields)
+
+
+async def update_collection(ask: Ask) -> Reply:
+    old = _found(ask)
+    body = await _body(ask, "Failed to load the submitted data due to invalid formatting.")
+    return json_reply(collection_json(await ask.site.changes.update(old.id, body)), ask.fields)
+
+
+async def delete_collection(ask: Ask) -> Reply:
+    await ask.site.changes.delete(_found(ask).id)
+    return no_content()
+
+
+async def truncate_collection(ask: Ask) -> Reply:
+    await ask.site.changes.truncate(_found(ask))
+    return no_content()
+
+
+async def import_collections(ask: Ask) -> Reply:
+    ask.require_superuser()
+    body = await _body(ask, INVALID_LOAD)
+    bodies = body.get("collections") or []
+    if not isinstance(bodies, list) or not all(isinstance(item, dict) for item in bodies):
+        raise BadRequest(INVALID_LOAD, hint="'collections' is a list of objects.", at="collections")
+    await ask.site.changes.replace(bodies, delete_missing=body.get("deleteMissing") is True)
+    return no_content()
+
+
+async def view_scaffolds(ask: Ask) -> Reply:
+    ask.require_superuser()
+    return json_reply(scaffolds(), ask.fields)
+
+
+async def dry_run_view(ask: Ask) -> Reply:
+    ask.require_superuser()
+    query = (await _body(ask, INVALID_LOAD)).get("query")
+    if not isinstance(query, str | None):
+        raise BadRequest(INVALID_LOAD, hint="'query' is a text.", at="query")
+    fields, sample = await ask.site.changes.dry_run(query or "")
+    return json_reply({"fields": [field_json(field) for field in fields], "sample": sample}, ask.fields)
+
+
+async def _body(ask: Ask, message: str) -> dict[str, Any]:
+    try:
+        return (await parse_body(ask.request)).values
+    except BadRequest as exc:
+        raise BadRequest(message, hint=exc.hint, at=exc.at) from exc
+
+
+_ALL = "/api/collections"
+_ONE = _ALL + "/{collection}"
+
+routes: list[BaseRoute] = [
+    Route(_ALL, Door(list_collections), methods=["GET"]),
+    Route(_ALL, Door(create_collection), methods=["POST"]),
+    Route(f"{_ALL}/import", Door(import_collections), methods=["PUT"]),
+    Route(f"{_ALL}/meta/scaffolds", Door(view_scaffolds), methods=["GET"]),
+    Route(f"{_ALL}/meta/dry-run-view", Door(dry_run_view), methods=["POST"]),
+    Route(f"{_ONE}/truncate", Door(truncate_collection), methods=["DELETE"]),
+    Route(_ONE, Door(view_collection), methods=["GET"]),
+    Route(_ONE, Door(update_collection), methods=["PATCH"]),
+    Route(_ONE, Door(delete_collection), methods=["DELETE"]),
+]
