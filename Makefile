@@ -9,7 +9,7 @@ DATA ?=
 ARGS ?=
 OPTIONS = $(if $(HTTP),--http $(HTTP)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
-.PHONY: help demo serve test lint types format bench build ci constraints clean
+.PHONY: help demo serve test lint types format bench reliability build ci constraints clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -27,7 +27,7 @@ lint: .venv/.check  ## ruff: rules and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: .venv/.test .venv/.check  ## mypy and pyright over src and tests
+types: .venv/.test .venv/.check  ## mypy and pyright over src, tests and bench
 	@$(BIN)/mypy
 	@$(BIN)/pyright
 
@@ -37,6 +37,9 @@ format: .venv/.check  ## write the code as ruff formats it
 
 bench: .venv/.test  ## load Backstay and PocketBase side by side, print the table
 	@exec $(BIN)/python -m bench $(ARGS)
+
+reliability: .venv/.test  ## kill, fill, lock and stop a loaded server, print what it kept
+	@exec $(BIN)/python -m bench.reliability $(ARGS)
 
 build: .venv/.demo  ## build the wheel into dist/
 	@rm -rf dist
