@@ -45,9 +45,20 @@ class RowStatements:
             )
             self.owned_by = self._compile(sa.select(*columns).where(owner))
         self._updates: dict[tuple[str, ...], Statement] = {}
+        self._inserts: dict[int, Statement] = {}
 
     def _compile(self, query: object) -> Statement:
         return self._dialect.compile(query, {}, is_cheap=True)
+
+    def insert_rows(self, count: int) -> Statement:
+        """Return what inserts `count` rows at once; their values follow one another."""
+        found = self._inserts.get(count)
+        if found is None:
+            rows: list[dict[str, Any]] = [
+                {name: sa.bindparam(f"{name}_{number}") for name in self.names} for number in range(count)
+            ]
+            found = self._inserts[count] = self._compile(sa.insert(self._table).values(rows))
+        return found
 
     def update(self, names: Sequence[str], added: Sequence[str] = ()) -> Statement:
         """Return what sets `names` and adds to the numbers `added`; the values go in this order, then the id."""
