@@ -109,10 +109,14 @@ def test_bad_rows_are_told_and_the_others_stay(tmp_path: Path) -> None:
 def test_leaving_with_an_exception_undoes_all(tmp_path: Path) -> None:
     async def work(site: Site) -> None:
         await site.create_collection(BOOKS)
-        with pytest.raises(ZeroDivisionError):
+
+        async def load_and_fail() -> None:
             async with site.bulk("books") as bulk:
                 await bulk.load([{"title": "One"}])
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await load_and_fail()
         assert await rows_of(site, "SELECT count(*) FROM books") == [(0,)]
         async with site.bulk("books") as bulk:
             assert await bulk.load([{"title": "One"}]) == [], "the site goes on"
