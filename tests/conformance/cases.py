@@ -58,6 +58,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     mask:    dotted paths whose values are random; `*` stands for every key or index
     headers_compared: names of answer headers which must be equal too
     unordered: dotted path of a list whose order says nothing
+    any_order: the real server's keys come in random order
     quiet:   preparation; its answer is compared by status only
     """
 
@@ -70,6 +71,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     mask: tuple[str, ...] = ()
     headers_compared: tuple[str, ...] = ()
     unordered: str = ""
+    any_order: bool = False
     quiet: bool = False
 
 

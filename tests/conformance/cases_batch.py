@@ -180,7 +180,6 @@ REFUSED: tuple[Json, ...] = (
     {"method": 5, "url": 5},
     "text",
     5,
-    None,
     [],
 )
 BODIES: tuple[Json, ...] = (
@@ -208,6 +207,13 @@ def refused() -> Iterator[Case]:
     """Yield inner requests that no batch may hold, bodies that are none, and limits."""
     for number, inner in enumerate(REFUSED):
         yield within(f"refused {number}", together(asking("PATCH", A, {"n": 50}), inner))
+    yield case(
+        "batch: refused null",
+        ON,
+        post(URL, {"requests": [None]}),
+        OFF,
+        differs="PocketBase answers with 500",
+    )
     yield within("bodies", *(post(URL, body, who) for body in BODIES for who in ("superuser", "guest")))
     closed = [OFF, *(post(URL, body, who) for body in BODIES[:6] for who in ("superuser", "guest"))]
     yield case("batch: not enabled", *closed)

@@ -194,6 +194,8 @@ def changes() -> Iterator[Case]:
         yield case(f"settings: {number} {name}", patch(URL, change), get(URL), back, get(URL))
     null = patch(URL, {"meta": None, "smtp": None, "batch": None, "logs": None})
     yield case("settings: nulls", null, get(URL), back)
+    differs = "PocketBase answers with 500"
+    yield case("settings: null", patch(URL, Raw(b"null")), get(URL), back, differs=differs)
     twice = (patch(URL, {"smtp": {"host": "a.example.com"}}), patch(URL, {"smtp": {"port": 26}}))
     yield case("settings: in two steps", *twice, get(URL), back)
     picked = patch(URL + "?fields=meta.appName", {"meta": {"appName": "Picked"}})
@@ -231,7 +233,8 @@ def doors() -> Iterator[Case]:
 def health() -> Iterator[Case]:
     """Yield the health of the server."""
     url = "/api/health"
-    yield case("settings: health", *(get(url, who) for who in ("guest", "ann", "superuser")))
+    told = msgspec.structs.replace(get(url), any_order=True)
+    yield case("settings: health", *(get(url, who) for who in ("guest", "ann")), told)
     head, wrong = send("HEAD", url, who="guest"), send("POST", url, NOTHING, "guest")
     yield case("settings: health by other methods", head, wrong)
 
