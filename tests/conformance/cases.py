@@ -23,6 +23,14 @@ class Raw(msgspec.Struct, frozen=True):
     type: str = "application/json"
 
 
+class Padded(msgspec.Struct, frozen=True):
+    """A JSON body with `size` letters x between two texts, made when it is sent."""
+
+    before: str
+    size: int
+    after: str = '"}'
+
+
 class Form(msgspec.Struct, frozen=True):
     """A url-encoded body; names may repeat."""
 

@@ -151,14 +151,27 @@ def methods() -> Iterator[Case]:
     )
 
 
-AUTH_RULES = (None, "", "verified = true", "name = 'in'", "@request.context = 'password'", "@request.body.identity != ''")
+AUTH_RULES = (
+    None,
+    "",
+    "verified = true",
+    "name = 'in'",
+    "@request.context = 'password'",
+    "@request.body.identity != ''",
+)
 
 
 def auth_rules() -> Iterator[Case]:
     """Yield the rule that guards every sign-in."""
     url = "/api/collections/auth_rules/auth-with-password"
     refresh = "/api/collections/auth_rules/auth-refresh"
-    for rule in (*AUTH_RULES, "@request.query.key = 'k'", "@request.headers.x_key = ''", "@request.auth.id = ''", "1 = 2"):
+    for rule in (
+        *AUTH_RULES,
+        "@request.query.key = 'k'",
+        "@request.headers.x_key = ''",
+        "@request.auth.id = ''",
+        "1 = 2",
+    ):
         yield case(
             f"auth: rule [{rule}]",
             make("auth_rules", [field("text", "name")], type="auth", authRule=rule),
@@ -209,7 +222,12 @@ def forged(**claims: Json) -> str:
 
 def tokens() -> Iterator[Case]:
     """Yield what an Authorization header may hold, at doors that need one and doors that do not."""
-    claims: dict[str, Json] = {"id": PEOPLE["ann"], "type": "auth", "collectionId": "people_col_0001", "exp": 9999999999}
+    claims: dict[str, Json] = {
+        "id": PEOPLE["ann"],
+        "type": "auth",
+        "collectionId": "people_col_0001",
+        "exp": 9999999999,
+    }
     unsigned = forged(**claims).rsplit(".", 1)[0] + "."
     headers = {
         "plain": "{{ann}}",
@@ -299,7 +317,15 @@ def impersonate() -> Iterator[Case]:
     )
 
 
-CHEAP = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "min": 8, "cost": 4}
+CHEAP = {
+    "name": "password",
+    "type": "password",
+    "system": True,
+    "hidden": True,
+    "required": True,
+    "min": 8,
+    "cost": 4,
+}
 RIVALS = [field("text", "name"), field("text", "role"), CHEAP]
 
 
@@ -337,7 +363,9 @@ def deaths() -> Iterator[Case]:
         "truncate": (delete("/api/collections/auth_deaths/truncate"),),
     }
     for name, steps in changes.items():
-        yield case(f"auth: a token after {name}", *make_accounts("auth_deaths"), *steps, again, *drop("auth_deaths"))
+        yield case(
+            f"auth: a token after {name}", *make_accounts("auth_deaths"), *steps, again, *drop("auth_deaths")
+        )
     yield case(
         "auth: a token after a change by oneself",
         *make_accounts("auth_deaths"),

@@ -129,7 +129,13 @@ FIELDS: dict[str, tuple[dict[str, Json], ...]] = {
         {"nope": 1},
     ),
     "editor": ({"maxSize": -1}, {"maxSize": 2**53}, {"convertURLs": 1}),
-    "number": ({"min": 5, "max": 3}, {"min": 5, "max": 5}, {"min": "a"}, {"onlyInt": True, "min": 1.5}, {"onlyInt": True, "max": 1.5}),
+    "number": (
+        {"min": 5, "max": 3},
+        {"min": 5, "max": 5},
+        {"min": "a"},
+        {"onlyInt": True, "min": 1.5},
+        {"onlyInt": True, "max": 1.5},
+    ),
     "bool": ({"max": 1},),
     "email": (
         {"onlyDomains": ["a"], "exceptDomains": ["b"]},
@@ -138,8 +144,17 @@ FIELDS: dict[str, tuple[dict[str, Json], ...]] = {
         {"onlyDomains": [""]},
         {"onlyDomains": "a.co"},
     ),
-    "url": ({"onlyDomains": ["a.co"], "exceptDomains": ["b.co"]}, {"onlyDomains": ["not a domain"]}, {"exceptDomains": [1]}),
-    "date": ({"min": "2024-01-02", "max": "2024-01-01"}, {"min": "bad"}, {"min": 5}, {"min": "2024-01-01", "max": "2024-01-01"}),
+    "url": (
+        {"onlyDomains": ["a.co"], "exceptDomains": ["b.co"]},
+        {"onlyDomains": ["not a domain"]},
+        {"exceptDomains": [1]},
+    ),
+    "date": (
+        {"min": "2024-01-02", "max": "2024-01-01"},
+        {"min": "bad"},
+        {"min": 5},
+        {"min": "2024-01-01", "max": "2024-01-01"},
+    ),
     "autodate": ({}, {"onCreate": False, "onUpdate": False}, {"onCreate": True, "required": True}),
     "select": (
         {},
@@ -216,7 +231,10 @@ INDEXES: dict[str, Json] = {
     "no columns": ["CREATE INDEX `idx_w` ON `col_wrong` ()"],
     "no name": ["CREATE INDEX ON `col_wrong` (`a`)"],
     "name in use": ["CREATE INDEX `idx_details_post` ON `col_wrong` (`a`)"],
-    "same name twice": ["CREATE INDEX `idx_w` ON `col_wrong` (`a`)", "CREATE INDEX `idx_w` ON `col_wrong` (`b`)"],
+    "same name twice": [
+        "CREATE INDEX `idx_w` ON `col_wrong` (`a`)",
+        "CREATE INDEX `idx_w` ON `col_wrong` (`b`)",
+    ],
     "same twice": ["CREATE INDEX `idx_w` ON `col_wrong` (`a`)", "CREATE INDEX `idx_w2` ON `col_wrong` (`a`)"],
     "not an index": ["DROP TABLE `posts`"],
     "a table": ["CREATE TABLE x (a)"],
@@ -240,9 +258,18 @@ AUTH: dict[str, dict[str, Json]] = {
     "no identity field, off": {"passwordAuth": {"enabled": False, "identityFields": []}},
     "identity field twice": {"passwordAuth": {"enabled": True, "identityFields": ["email", "email"]}},
     "mfa with one method": {"mfa": {"enabled": True, "duration": 100}},
-    "mfa": {"mfa": {"enabled": True, "duration": 100}, "otp": {"enabled": True, "duration": 100, "length": 5}},
-    "mfa short": {"mfa": {"enabled": True, "duration": 1}, "otp": {"enabled": True, "duration": 100, "length": 5}},
-    "mfa bad rule": {"mfa": {"enabled": True, "duration": 100, "rule": "nope = 1"}, "otp": {"enabled": True, "duration": 100, "length": 5}},
+    "mfa": {
+        "mfa": {"enabled": True, "duration": 100},
+        "otp": {"enabled": True, "duration": 100, "length": 5},
+    },
+    "mfa short": {
+        "mfa": {"enabled": True, "duration": 1},
+        "otp": {"enabled": True, "duration": 100, "length": 5},
+    },
+    "mfa bad rule": {
+        "mfa": {"enabled": True, "duration": 100, "rule": "nope = 1"},
+        "otp": {"enabled": True, "duration": 100, "length": 5},
+    },
     "otp short": {"otp": {"enabled": True, "duration": 5, "length": 5}},
     "otp length": {"otp": {"enabled": True, "duration": 100, "length": 3}},
     "otp off, bad": {"otp": {"enabled": False, "duration": 0, "length": 0}},
@@ -258,11 +285,22 @@ AUTH: dict[str, dict[str, Json]] = {
     "template without token": {"resetPasswordTemplate": {"subject": "x", "body": "no link"}},
     "otp template": {"otp": {"emailTemplate": {"subject": "x", "body": "no code"}}},
     "alert template": {"authAlert": {"enabled": True, "emailTemplate": {"subject": "", "body": ""}}},
-    "unknown provider": {"oauth2": {"enabled": True, "providers": [{"name": "nope", "clientId": "a", "clientSecret": "b"}]}},
+    "unknown provider": {
+        "oauth2": {"enabled": True, "providers": [{"name": "nope", "clientId": "a", "clientSecret": "b"}]}
+    },
     "provider without id": {"oauth2": {"enabled": True, "providers": [{"name": "google"}]}},
-    "provider twice": {"oauth2": {"enabled": True, "providers": [{"name": "google", "clientId": "a", "clientSecret": "b"}] * 2}},
-    "provider": {"oauth2": {"enabled": True, "providers": [{"name": "google", "clientId": "a", "clientSecret": "b"}]}},
-    "oidc without urls": {"oauth2": {"enabled": True, "providers": [{"name": "oidc", "clientId": "a", "clientSecret": "b"}]}},
+    "provider twice": {
+        "oauth2": {
+            "enabled": True,
+            "providers": [{"name": "google", "clientId": "a", "clientSecret": "b"}] * 2,
+        }
+    },
+    "provider": {
+        "oauth2": {"enabled": True, "providers": [{"name": "google", "clientId": "a", "clientSecret": "b"}]}
+    },
+    "oidc without urls": {
+        "oauth2": {"enabled": True, "providers": [{"name": "oidc", "clientId": "a", "clientSecret": "b"}]}
+    },
     "no provider": {"oauth2": {"enabled": True, "providers": []}},
     "mapped to nothing": {"oauth2": {"enabled": False, "mappedFields": {"name": "nope"}}},
     "auth rule": {"authRule": "nope = 1"},
@@ -275,7 +313,9 @@ AUTH: dict[str, dict[str, Json]] = {
     "email hidden": {"fields": [{"name": "email", "type": "email", "hidden": True, "required": False}]},
     "verified renamed": {"fields": [{"name": "checked", "type": "bool", "id": "bool256245529"}]},
     "no email index": {"indexes": ["CREATE INDEX `idx_w` ON `col_wrong` (`email`)"]},
-    "partial tokenKey index": {"indexes": ["CREATE UNIQUE INDEX `idx_w` ON `col_wrong` (`tokenKey`) WHERE `tokenKey` != ''"]},
+    "partial tokenKey index": {
+        "indexes": ["CREATE UNIQUE INDEX `idx_w` ON `col_wrong` (`tokenKey`) WHERE `tokenKey` != ''"]
+    },
 }
 
 
@@ -294,13 +334,36 @@ def names() -> Iterator[Case]:
     yield with_fields("same field id twice", {**a, "id": "f1"}, {**b, "id": "f1"})
     yield with_fields("field without a name", {"type": "text"})
     yield with_fields("field without a type", {"name": "a"})
-    yield with_fields("several faults", {"type": "text"}, {**a, "min": -1}, field("relation", "r"), field("select", "s"), listRule="nope = 1", viewRule="x")
+    yield with_fields(
+        "several faults",
+        {"type": "text"},
+        {**a, "min": -1},
+        field("relation", "r"),
+        field("select", "s"),
+        listRule="nope = 1",
+        viewRule="x",
+    )
     yield with_fields("null field", None)
     yield with_fields("id of another type", {"name": "id", "type": "number"})
     yield with_fields("id not primary", {"name": "id", "type": "text", "primaryKey": False})
     yield with_fields("id hidden", {"name": "id", "type": "text", "primaryKey": True, "hidden": True})
-    yield with_fields("two primary keys", {"name": "id", "type": "text", "primaryKey": True}, {"name": "key", "type": "text", "primaryKey": True})
-    yield with_fields("id without anything", {"name": "id", "type": "text", "primaryKey": True, "pattern": "", "min": 0, "max": 0, "autogeneratePattern": ""})
+    yield with_fields(
+        "two primary keys",
+        {"name": "id", "type": "text", "primaryKey": True},
+        {"name": "key", "type": "text", "primaryKey": True},
+    )
+    yield with_fields(
+        "id without anything",
+        {
+            "name": "id",
+            "type": "text",
+            "primaryKey": True,
+            "pattern": "",
+            "min": 0,
+            "max": 0,
+            "autogeneratePattern": "",
+        },
+    )
 
 
 def fields() -> Iterator[Case]:
@@ -323,13 +386,25 @@ def others() -> Iterator[Case]:
     for name, options in AUTH.items():
         more = options if "fields" in options else {**options, "fields": [field("text", "nick")]}
         yield refused(f"auth {name}", {"type": "auth", **more})
-    for number, body in enumerate((Raw(b""), Raw(b"null"), Raw(b"[]"), Raw(b"{"), Raw(b'{"name":"a","name":"b"}'), Raw(b'{"name":"x"}', "text/plain"))):
+    for number, body in enumerate(
+        (
+            Raw(b""),
+            Raw(b"null"),
+            Raw(b"[]"),
+            Raw(b"{"),
+            Raw(b'{"name":"a","name":"b"}'),
+            Raw(b'{"name":"x"}', "text/plain"),
+        )
+    ):
         yield case(f"collection error: body {number}", post(URL, body), patch(f"{URL}/posts", body))
 
 
 def changed() -> Iterator[Case]:
     """Yield refused changes of collections that are there."""
-    made = make("col_wrong", [field("text", "a", id="f_a"), field("relation", "r", id="f_r", collectionId="posts_col_00001")])
+    made = make(
+        "col_wrong",
+        [field("text", "a", id="f_a"), field("relation", "r", id="f_r", collectionId="posts_col_00001")],
+    )
     url = f"{URL}/col_wrong"
     bodies: dict[str, Json] = {
         "type": {"type": "auth"},
@@ -341,9 +416,16 @@ def changed() -> Iterator[Case]:
         "name empty": {"name": ""},
         "system": {"system": True},
         "field type": {"fields": [{"id": "f_a", "name": "a", "type": "number"}]},
-        "relation target": {"fields": [{"id": "f_r", "name": "r", "type": "relation", "collectionId": "teams_col_00001"}]},
+        "relation target": {
+            "fields": [{"id": "f_r", "name": "r", "type": "relation", "collectionId": "teams_col_00001"}]
+        },
         "field system": {"fields": [{"id": "f_a", "name": "a", "type": "text", "system": True}]},
-        "field name taken": {"fields": [{"id": "f_a", "name": "r", "type": "text"}, {"id": "f_r", "name": "r", "type": "relation", "collectionId": "posts_col_00001"}]},
+        "field name taken": {
+            "fields": [
+                {"id": "f_a", "name": "r", "type": "text"},
+                {"id": "f_r", "name": "r", "type": "relation", "collectionId": "posts_col_00001"},
+            ]
+        },
         "id field renamed": {"fields": [{"id": "text3208210256", "name": "key", "type": "text"}]},
         "id field of another type": {"fields": [{"id": "text3208210256", "name": "id", "type": "number"}]},
         "index of a dropped field": {"fields": [], "indexes": ["CREATE INDEX `idx_w` ON `col_wrong` (`a`)"]},
@@ -362,7 +444,14 @@ def changed() -> Iterator[Case]:
     for collection in ("_superusers", "_otps", "_authOrigins"):
         for name, body in system.items():
             changed = patch(f"{URL}/{collection}", body)
-            yield case(f"collection error: {collection}, {name}", changed, get(f"{URL}/{collection}", fields="name,listRule,fields.name,indexes,system"), patch(f"{URL}/{collection}", {"listRule": None}, quiet=True) if collection == "_superusers" else get(f"{URL}/{collection}", fields="name"))
+            yield case(
+                f"collection error: {collection}, {name}",
+                changed,
+                get(f"{URL}/{collection}", fields="name,listRule,fields.name,indexes,system"),
+                patch(f"{URL}/{collection}", {"listRule": None}, quiet=True)
+                if collection == "_superusers"
+                else get(f"{URL}/{collection}", fields="name"),
+            )
 
 
 CASES = [*names(), *fields(), *others(), *changed()]

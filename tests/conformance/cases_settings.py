@@ -21,8 +21,20 @@ BACK: dict[str, Json] = {
         "tls": False,
         "localName": "",
     },
-    "backups": {"cron": "", "cronMaxKeep": 3, "s3": {"enabled": False, "bucket": "", "endpoint": "", "region": ""}},
-    "s3": {"enabled": False, "bucket": "", "region": "", "endpoint": "", "accessKey": "", "secret": "", "forcePathStyle": False},
+    "backups": {
+        "cron": "",
+        "cronMaxKeep": 3,
+        "s3": {"enabled": False, "bucket": "", "endpoint": "", "region": ""},
+    },
+    "s3": {
+        "enabled": False,
+        "bucket": "",
+        "region": "",
+        "endpoint": "",
+        "accessKey": "",
+        "secret": "",
+        "forcePathStyle": False,
+    },
     "meta": {
         "appName": "Acme",
         "appURL": "http://localhost:8090",
@@ -207,21 +219,49 @@ def doors() -> Iterator[Case]:
     for who in ("guest", "ann", "member"):
         steps = (get(URL, who), patch(URL, {"meta": {"appName": "x"}}, who), patch(URL, Raw(b"{"), who))
         yield case(f"settings: as {who}", *steps)
-    yield case("settings: other methods", *(send(method, URL, NOTHING) for method in ("POST", "PUT", "DELETE")))
-    storage = ({}, {"filesystem": ""}, {"filesystem": "nope"}, {"filesystem": "storage"}, {"filesystem": "backups"})
+    yield case(
+        "settings: other methods", *(send(method, URL, NOTHING) for method in ("POST", "PUT", "DELETE"))
+    )
+    storage = (
+        {},
+        {"filesystem": ""},
+        {"filesystem": "nope"},
+        {"filesystem": "storage"},
+        {"filesystem": "backups"},
+    )
     yield case(
         "settings: test of storage that is not set up",
         *(post(URL + "/test/s3", body) for body in storage),
         *(post(URL + "/test/s3", {"filesystem": "storage"}, who) for who in ("guest", "ann")),
     )
-    checked = ("Content-Type", "X-Content-Type-Options", "X-Frame-Options", "X-XSS-Protection", "Cross-Origin-Opener-Policy")
-    seen = ("/api/health", "/api/settings", "/api/nope", "/api/collections/posts/records", "/api/collections/nope/records")
+    checked = (
+        "Content-Type",
+        "X-Content-Type-Options",
+        "X-Frame-Options",
+        "X-XSS-Protection",
+        "Cross-Origin-Opener-Policy",
+    )
+    seen = (
+        "/api/health",
+        "/api/settings",
+        "/api/nope",
+        "/api/collections/posts/records",
+        "/api/collections/nope/records",
+    )
     for url in seen:
         step = msgspec.structs.replace(get(url, "guest"), headers_compared=checked)
         yield case(f"settings: headers of {url}", step)
     origin = {"Origin": "https://app.example.com"}
-    asked = {**origin, "Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization"}
-    cors = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Expose-Headers")
+    asked = {
+        **origin,
+        "Access-Control-Request-Method": "PATCH",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    cors = (
+        "Access-Control-Allow-Origin",
+        "Access-Control-Allow-Credentials",
+        "Access-Control-Expose-Headers",
+    )
     allowed = ("Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age")
     for url in seen[:4]:
         simple = msgspec.structs.replace(get(url, "guest"), headers=origin, headers_compared=cors)

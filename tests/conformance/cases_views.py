@@ -135,12 +135,19 @@ def dry() -> Iterator[Case]:
         Raw(b"[]"),
     )
     yield case("view collection: dry bodies", *(post(DRY, body, mask=MADE_UP) for body in bodies))
-    yield case("view collection: dry as others", *(post(DRY, {"query": "SELECT id FROM posts"}, who) for who in ("guest", "ann")))
+    yield case(
+        "view collection: dry as others",
+        *(post(DRY, {"query": "SELECT id FROM posts"}, who) for who in ("guest", "ann")),
+    )
 
 
 def refused() -> Iterator[Case]:
     """Yield what a view collection may not have, and changes of it."""
-    view: dict[str, Json] = {"name": "view_wrong", "type": "view", "viewQuery": "SELECT id, title, author FROM posts"}
+    view: dict[str, Json] = {
+        "name": "view_wrong",
+        "type": "view",
+        "viewQuery": "SELECT id, title, author FROM posts",
+    }
     options: dict[str, dict[str, Json]] = {
         "create rule": {"createRule": ""},
         "update rule": {"updateRule": ""},
@@ -157,7 +164,12 @@ def refused() -> Iterator[Case]:
         "null query": {"viewQuery": None},
     }
     for name, more in options.items():
-        yield case(f"view collection: with {name}", post(URL, {**view, **more}), get(records("view_wrong"), "guest"), *drop("view_wrong"))
+        yield case(
+            f"view collection: with {name}",
+            post(URL, {**view, **more}),
+            get(records("view_wrong"), "guest"),
+            *drop("view_wrong"),
+        )
     made = post(URL, {**view, "listRule": "", "viewRule": "author.id = @request.auth.id"})
     changes: tuple[dict[str, Json], ...] = (
         {"viewQuery": "SELECT id, score FROM posts"},
@@ -169,10 +181,21 @@ def refused() -> Iterator[Case]:
         {"fields": []},
     )
     for number, change in enumerate(changes):
-        steps = (patch(f"{URL}/view_wrong", change), get(records("view_wrong"), "guest"), get(records("view_renamed"), "guest"))
+        steps = (
+            patch(f"{URL}/view_wrong", change),
+            get(records("view_wrong"), "guest"),
+            get(records("view_renamed"), "guest"),
+        )
         yield case(f"view collection: change {number}", made, *steps, *drop("view_wrong", "view_renamed"))
     one = records("view_wrong", "post00000000001")
-    doors = (get(one, "guest"), get(one, "ann"), get(one, "superuser"), post(records("view_wrong"), {}), patch(one, {}), delete(one))
+    doors = (
+        get(one, "guest"),
+        get(one, "ann"),
+        get(one, "superuser"),
+        post(records("view_wrong"), {}),
+        patch(one, {}),
+        delete(one),
+    )
     yield case("view collection: doors", made, *doors, *drop("view_wrong"))
 
 

@@ -56,7 +56,10 @@ def running(command: list[str], folder: Path) -> Iterator[httpx.Client]:
     """Serve an empty site with one superuser; yield a client of it."""
     data, log = folder / "data", folder / "log.txt"
     subprocess.run(
-        complete(command, data, "superuser", "upsert", EMAIL, PASSWORD), check=True, capture_output=True, timeout=60
+        complete(command, data, "superuser", "upsert", EMAIL, PASSWORD),
+        check=True,
+        capture_output=True,
+        timeout=60,
     )
     address = f"127.0.0.1:{free_port()}"
     with log.open("wb") as out:
