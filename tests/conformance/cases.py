@@ -31,6 +31,12 @@ class Padded(msgspec.Struct, frozen=True):
     after: str = '"}'
 
 
+class Template(msgspec.Struct, frozen=True):
+    """A JSON body as text, in which kept values stand as they were; of lists only the items."""
+
+    text: str
+
+
 class Form(msgspec.Struct, frozen=True):
     """A url-encoded body; names may repeat."""
 

@@ -22,113 +22,91 @@ from tests.conformance.cases import (
 URL = "/api/collections"
 
 
+ONE, TWO = field("text", "one", id="f_one"), field("number", "two", id="f_two")
+THREE = field("select", "three", id="f_three", values=["a", "b"], maxSelect=2)
+START = (
+    make("col_change", [ONE, TWO, THREE]),
+    add("col_change", id="colrecord000001", one="1", two=2, three=["a", "b"]),
+    add("col_change", id="colrecord000002"),
+)
+FIELDS: dict[str, Json] = {
+    "rename a field": [{**ONE, "name": "uno"}, TWO, THREE],
+    "swap two names": [{**ONE, "name": "two"}, {**TWO, "name": "one"}, THREE],
+    "drop a field": [ONE, THREE],
+    "drop all": [],
+    "add a field": [
+        ONE,
+        TWO,
+        THREE,
+        field("text", "four"),
+        field("number", "five"),
+        field("bool", "six"),
+        field("json", "seven"),
+        field("select", "eight", values=["x"], maxSelect=2),
+        field("geoPoint", "nine"),
+        field("date", "ten"),
+    ],
+    "add a required field": [ONE, TWO, THREE, field("text", "four", required=True)],
+    "without ids": [field("text", "one"), field("number", "two")],
+    "another id, the same name": [{**ONE, "id": "f_other"}, TWO, THREE],
+    "another type": [{**ONE, "type": "number"}, TWO, THREE],
+    "another type under another id": [field("number", "one", id="f_new"), TWO, THREE],
+    "another order": [THREE, TWO, ONE],
+    "options": [{**ONE, "max": 3, "hidden": True}, TWO, THREE],
+    "single to multi and back": [ONE, TWO, {**THREE, "maxSelect": 1}],
+    "fewer values": [ONE, TWO, {**THREE, "values": ["a"]}],
+    "more select": [ONE, TWO, {**THREE, "maxSelect": 5, "values": ["a", "b", "c", "d", "e"]}],
+    "null": None,
+    "text": "x",
+    "twice": [ONE, ONE],
+    "only changed": [{"id": "f_one", "name": "uno"}],
+    "bad type": [{"id": "f_one", "name": "one", "type": "nope"}],
+}
+OTHERS: dict[str, dict[str, Json]] = {
+    "nothing": {},
+    "name": {"name": "col_renamed"},
+    "same name": {"name": "col_change"},
+    "name in other case": {"name": "COL_CHANGE"},
+    "rules": {
+        "listRule": "one = '1'",
+        "viewRule": None,
+        "createRule": "",
+        "updateRule": "@request.auth.id != ''",
+        "deleteRule": "1 = 2",
+    },
+    "type": {"type": "auth"},
+    "id": {"id": "other_id_000001"},
+    "system": {"system": True},
+    "created": {"created": "2000-01-01 00:00:00.000Z"},
+    "indexes": {"indexes": ["CREATE INDEX `idx_col_change` ON `col_change` (`one`)"]},
+    "unique index": {"indexes": ["CREATE UNIQUE INDEX `idx_col_change` ON `col_change` (`one`)"]},
+    "unique index that does not fit": {
+        "indexes": ["CREATE UNIQUE INDEX `idx_col_change` ON `col_change` (`two`)"]
+    },
+    "rule of a dropped field": {"fields": [TWO], "listRule": "one = '1'"},
+    "rule of a new field": {"fields": [ONE, field("text", "four")], "listRule": "four = '1'"},
+}
+
+
 def changes() -> Iterator[Case]:
     """Yield changes that must keep, move or drop data."""
-    a, b = "colrecord000001", "colrecord000002"
     url, rows = f"{URL}/col_change", records("col_change")
-    start = (
-        make(
-            "col_change",
-            [
-                field("text", "one", id="f_one"),
-                field("number", "two", id="f_two"),
-                field("select", "three", id="f_three", values=["a", "b"], maxSelect=2),
-            ],
-        ),
-        add("col_change", id=a, one="1", two=2, three=["a", "b"]),
-        add("col_change", id=b),
-    )
-    one, two = field("text", "one", id="f_one"), field("number", "two", id="f_two")
-    three = field("select", "three", id="f_three", values=["a", "b"], maxSelect=2)
-    fields: dict[str, Json] = {
-        "rename a field": [{**one, "name": "uno"}, two, three],
-        "swap two names": [{**one, "name": "two"}, {**two, "name": "one"}, three],
-        "drop a field": [one, three],
-        "drop all": [],
-        "add a field": [
-            one,
-            two,
-            three,
-            field("text", "four"),
-            field("number", "five"),
-            field("bool", "six"),
-            field("json", "seven"),
-            field("select", "eight", values=["x"], maxSelect=2),
-            field("geoPoint", "nine"),
-            field("date", "ten"),
-        ],
-        "add a required field": [one, two, three, field("text", "four", required=True)],
-        "without ids": [field("text", "one"), field("number", "two")],
-        "another id, the same name": [{**one, "id": "f_other"}, two, three],
-        "another type": [{**one, "type": "number"}, two, three],
-        "another type under another id": [field("number", "one", id="f_new"), two, three],
-        "another order": [three, two, one],
-        "options": [{**one, "max": 3, "hidden": True}, two, three],
-        "single to multi and back": [one, two, {**three, "maxSelect": 1}],
-        "fewer values": [one, two, {**three, "values": ["a"]}],
-        "more select": [one, two, {**three, "maxSelect": 5, "values": ["a", "b", "c", "d", "e"]}],
-        "null": None,
-        "text": "x",
-        "twice": [one, one],
-        "only changed": [{"id": "f_one", "name": "uno"}],
-        "bad type": [{"id": "f_one", "name": "one", "type": "nope"}],
-    }
-    for name, value in fields.items():
+    seen, clean = get(rows, sort="id"), drop("col_change")
+    for name, value in FIELDS.items():
         yield case(
-            f"collection: fields, {name}",
-            *start,
-            patch(url, {"fields": value}),
-            get(rows, sort="id"),
-            get(url),
-            *drop("col_change"),
+            f"collection: fields, {name}", *START, patch(url, {"fields": value}), seen, get(url), *clean
         )
-    back = (
-        patch(url, {"fields": [one, two, {**three, "maxSelect": 1}]}, quiet=True),
-        patch(url, {"fields": [one, two, three]}),
-    )
-    yield case(
-        "collection: multi to single to multi", *start, *back, get(rows, sort="id"), *drop("col_change")
-    )
-    others: dict[str, dict[str, Json]] = {
-        "nothing": {},
-        "name": {"name": "col_renamed"},
-        "same name": {"name": "col_change"},
-        "name in other case": {"name": "COL_CHANGE"},
-        "rules": {
-            "listRule": "one = '1'",
-            "viewRule": None,
-            "createRule": "",
-            "updateRule": "@request.auth.id != ''",
-            "deleteRule": "1 = 2",
-        },
-        "type": {"type": "auth"},
-        "id": {"id": "other_id_000001"},
-        "system": {"system": True},
-        "created": {"created": "2000-01-01 00:00:00.000Z"},
-        "indexes": {"indexes": ["CREATE INDEX `idx_col_change` ON `col_change` (`one`)"]},
-        "unique index": {"indexes": ["CREATE UNIQUE INDEX `idx_col_change` ON `col_change` (`one`)"]},
-        "unique index that does not fit": {
-            "indexes": ["CREATE UNIQUE INDEX `idx_col_change` ON `col_change` (`two`)"]
-        },
-        "rule of a dropped field": {"fields": [two], "listRule": "one = '1'"},
-        "rule of a new field": {"fields": [one, field("text", "four")], "listRule": "four = '1'"},
-    }
-    for name, body in others.items():
-        found = get(records("col_renamed"), sort="id") if name == "name" else get(rows, sort="id")
+    narrow = patch(url, {"fields": [ONE, TWO, {**THREE, "maxSelect": 1}]}, quiet=True)
+    wide = patch(url, {"fields": [ONE, TWO, THREE]})
+    yield case("collection: multi to single to multi", *START, narrow, wide, seen, *clean)
+    for name, body in OTHERS.items():
         gone = "col_renamed" if name == "name" else "col_change"
+        found = get(records(gone), sort="id")
         yield case(
-            f"collection: change {name}", *start, patch(url, body), found, get(rows, "guest"), *drop(gone)
+            f"collection: change {name}", *START, patch(url, body), found, get(rows, "guest"), *drop(gone)
         )
-    clash = patch(
-        url,
-        {
-            "fields": [field("text", "one", id="f_one"), field("number", "two", id="f_two")],
-            "listRule": "three:length = 1",
-        },
-    )
-    yield case(
-        "collection: all or nothing", *start, clash, get(url), get(rows, sort="id"), *drop("col_change")
-    )
+    clash = patch(url, {"fields": [ONE, TWO], "listRule": "three:length = 1"})
+    yield case("collection: all or nothing", *START, clash, get(url), seen, *clean)
 
 
 def followed() -> Iterator[Case]:

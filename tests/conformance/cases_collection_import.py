@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-
-import msgspec
 
 from tests.conformance.cases import (
     NOTHING,
@@ -12,6 +11,7 @@ from tests.conformance.cases import (
     Json,
     Raw,
     Step,
+    Template,
     add,
     case,
     drop,
@@ -25,122 +25,120 @@ from tests.conformance.seed import collections
 URL = "/api/collections"
 
 
-def imports() -> Iterator[Case]:
-    """Yield imports: what they make, change and drop."""
+def importing(*given: Json, **more: Json) -> Step:
+    """Import collections."""
+    return send("PUT", f"{URL}/import", {"collections": list(given), **more})
 
-    def importing(*given: Json, **more: Json) -> Step:
-        return send("PUT", f"{URL}/import", {"collections": list(given), **more})
 
-    one: dict[str, Json] = {
-        "id": "import_one_0001",
-        "name": "import_one",
-        "type": "base",
-        "fields": [field("text", "t", id="f_t")],
+ONE: dict[str, Json] = {
+    "id": "import_one_0001",
+    "name": "import_one",
+    "type": "base",
+    "fields": [field("text", "t", id="f_t")],
+}
+TWO: dict[str, Json] = {
+    "id": "import_two_0001",
+    "name": "import_two",
+    "type": "base",
+    "fields": [field("relation", "r", collectionId="import_one_0001", id="f_r")],
+}
+CHANGED: dict[str, Json] = {
+    **ONE,
+    "name": "import_uno",
+    "fields": [field("text", "renamed", id="f_t"), field("number", "n", id="f_n")],
+}
+FEWER: dict[str, Json] = {**ONE, "fields": [field("number", "n", id="f_n")]}
+AUTH: dict[str, Json] = {
+    "name": "import_auth",
+    "type": "auth",
+    "listRule": "",
+    "passwordAuth": {"enabled": False},
+    "fields": [],
+}
+VIEW: dict[str, Json] = {"name": "import_view", "type": "view", "viewQuery": "SELECT id, t FROM import_one"}
+SEEN = get(URL, "superuser", filter="name ~ 'import_'", sort="name")
+ROW = add("import_one", id="colrecord000001", t="kept")
+CLEAN = drop("import_view", "import_two", "import_one", "import_uno", "import_auth")
+
+
+def made() -> Iterator[Case]:
+    """Yield imports that make and change."""
+    rows = get(records("import_one"))
+    named: Json = {"name": "import_one", "fields": [field("text", "u")]}
+    steps: dict[str, tuple[Step, ...]] = {
+        "one": (importing(ONE), SEEN),
+        "two that refer": (importing(TWO, ONE), SEEN),
+        "twice": (importing(ONE), ROW, importing(ONE), rows),
+        "a change": (importing(ONE), ROW, importing(CHANGED), SEEN, get(records("import_uno"))),
+        "without a field": (importing(ONE), ROW, importing(FEWER), SEEN, rows),
+        "by name": (importing(ONE), ROW, importing(named), SEEN),
+        "of each type": (importing(VIEW, AUTH, ONE), SEEN),
+        "one of two wrong": (importing(ONE, {"name": "import two", "fields": []}), SEEN),
+        "wrong type": (importing(ONE), importing({**ONE, "type": "auth"}), SEEN),
+        "missing relation": (importing(TWO), SEEN),
+        "same name twice": (importing(ONE, {**ONE, "id": "import_one_0002"}), SEEN),
+        "same id twice": (importing(ONE, {**ONE, "name": "import_uno"}), SEEN),
+        "system collection": (
+            importing({"name": "_superusers", "listRule": "", "fields": []}),
+            get(f"{URL}/_superusers", fields="listRule,name"),
+        ),
     }
-    two: dict[str, Json] = {
-        "id": "import_two_0001",
-        "name": "import_two",
-        "type": "base",
-        "fields": [field("relation", "r", collectionId="import_one_0001", id="f_r")],
-    }
-    changed = {
-        **one,
-        "name": "import_uno",
-        "fields": [field("text", "renamed", id="f_t"), field("number", "n", id="f_n")],
-    }
-    seen = get(URL, "superuser", filter="name ~ 'import_'", sort="name")
-    row = add("import_one", id="colrecord000001", t="kept")
-    clean = drop("import_two", "import_one", "import_uno", "import_auth", "import_view")
-    yield case("collection: import one", importing(one), seen, *clean)
-    yield case("collection: import two that refer", importing(two, one), seen, *clean)
+    for name, asked in steps.items():
+        yield case(f"collection: import {name}", *asked, *CLEAN)
+
+
+def missing() -> Iterator[Case]:
+    """Yield imports which drop what they do not name; all that is there is named, but for the case's own."""
+    everything = send("GET", URL + "?perPage=500&sort=name", keep={"all": "items"}, quiet=True)
+    keep = importing_all()
+    yield case("collection: import all again", everything, keep, SEEN)
+    yield case("collection: import, deleting others", everything, importing(ONE, TWO), keep, SEEN, *CLEAN)
+    with_one = send("GET", URL + "?perPage=500&sort=name", keep={"all": "items"}, quiet=True)
     yield case(
-        "collection: import twice", importing(one), row, importing(one), get(records("import_one")), *clean
+        "collection: import, keeping one", importing(ONE), ROW, with_one, importing(TWO), keep, SEEN, *CLEAN
     )
+    broken = importing_all({"name": "import bad", "fields": []})
+    yield case("collection: import, deleting nothing", everything, importing(ONE), broken, SEEN, *CLEAN)
+    fewer = importing_all(FEWER)
+    rows = get(records("import_one"))
     yield case(
-        "collection: import a change",
-        importing(one),
-        row,
-        importing(changed),
-        seen,
-        get(records("import_uno")),
-        *clean,
-    )
-    fewer = {**one, "fields": [field("number", "n", id="f_n")]}
-    yield case(
-        "collection: import without a field",
-        importing(one),
-        row,
-        importing(fewer),
-        seen,
-        get(records("import_one")),
-        *clean,
-    )
-    yield case(
-        "collection: import by name",
-        importing(one),
-        row,
-        importing({"name": "import_one", "fields": [field("text", "u")]}),
-        seen,
-        *clean,
-    )
-    auth = {
-        "name": "import_auth",
-        "type": "auth",
-        "listRule": "",
-        "passwordAuth": {"enabled": False},
-        "fields": [],
-    }
-    view = {"name": "import_view", "type": "view", "viewQuery": "SELECT id, t FROM import_one"}
-    yield case(
-        "collection: import of each type", importing(view, auth, one), seen, *drop("import_view"), *clean
-    )
-    yield case(
-        "collection: import, one of two wrong",
-        importing(one, {"name": "import two", "fields": []}),
-        seen,
-        *clean,
-    )
-    yield case(
-        "collection: import, wrong type", importing(one), importing({**one, "type": "auth"}), seen, *clean
-    )
-    yield case("collection: import, missing relation", importing(two), seen, *clean)
-    yield case(
-        "collection: import, same name twice", importing(one, {**one, "id": "import_one_0002"}), seen, *clean
-    )
-    yield case(
-        "collection: import, same id twice", importing(one, {**one, "name": "import_uno"}), seen, *clean
-    )
-    yield case(
-        "collection: import, system collection",
-        importing({"name": "_superusers", "listRule": "", "fields": []}),
-        get(f"{URL}/_superusers", fields="listRule,name"),
-        *clean,
-    )
-    bodies: tuple[Json, ...] = (
-        NOTHING,
-        {},
-        {"collections": None},
-        {"collections": []},
-        {"collections": {}},
-        {"collections": "x"},
-        {"collections": [1]},
-        {"collections": [None]},
-        {"collections": [{}]},
-        {"collections": [{"name": ""}]},
-        {"collections": [{"name": "import_one", "type": "nope"}]},
-        {"collections": [{"name": "import_one", "fields": [{"type": "nope", "name": "a"}]}]},
-        {"collections": [{"name": "import_one", "fields": "x"}]},
-        {"collections": [one], "deleteMissing": "x"},
-        Raw(b"{"),
-        Raw(b"[]"),
-    )
-    for number, body in enumerate(bodies):
-        yield case(f"collection: import body {number}", send("PUT", f"{URL}/import", body), seen, *clean)
-    everything = [c for c in collections() if c["name"] not in {"everything"}]
-    again = msgspec.structs.replace(importing(*everything), quiet=False)
-    yield case(
-        "collection: import the seed again", again, get(URL, "superuser", filter="name ~ 'post'", sort="name")
+        "collection: import, deleting fields", everything, importing(ONE), ROW, fewer, SEEN, rows, *CLEAN
     )
 
 
-CASES = [*imports()]
+def importing_all(*more: Json) -> Step:
+    """Import all kept collections and `more`, and drop others."""
+    joined = ",".join(["{{all}}", *(json.dumps(collection) for collection in more)])
+    return send("PUT", f"{URL}/import", Template(f'{{"collections": [{joined}], "deleteMissing": true}}'))
+
+
+BODIES: tuple[Json, ...] = (
+    NOTHING,
+    {},
+    {"collections": None},
+    {"collections": []},
+    {"collections": {}},
+    {"collections": "x"},
+    {"collections": [1]},
+    {"collections": [None]},
+    {"collections": [{}]},
+    {"collections": [{"name": ""}]},
+    {"collections": [{"name": "import_one", "type": "nope"}]},
+    {"collections": [{"name": "import_one", "fields": [{"type": "nope", "name": "a"}]}]},
+    {"collections": [{"name": "import_one", "fields": "x"}]},
+    {"collections": [ONE], "deleteMissing": "x"},
+    Raw(b"{"),
+    Raw(b"[]"),
+)
+
+
+def bodies() -> Iterator[Case]:
+    """Yield bodies, and the seed as if it came from a file."""
+    for number, body in enumerate(BODIES):
+        yield case(f"collection: import body {number}", send("PUT", f"{URL}/import", body), SEEN, *CLEAN)
+    seeded = [collection for collection in collections() if collection["name"] != "everything"]
+    shown = get(URL, "superuser", filter="name ~ 'post'", sort="name")
+    yield case("collection: import the seed again", importing(*seeded), shown)
+
+
+CASES = [*made(), *missing(), *bodies()]

@@ -301,8 +301,8 @@ def casts() -> Iterator[Case]:
     )
 
 
-def bounds() -> Iterator[Case]:
-    """Yield options which limit values."""
+def text_bounds() -> Iterator[Case]:
+    """Yield options which limit texts."""
     yield values(
         "text min max", "text", ["", "a", "ab", "abc", "abcd", "äö", "äöüß", "😀😀😀", 12345], min=2, max=3
     )
@@ -322,6 +322,22 @@ def bounds() -> Iterator[Case]:
         *drop("create_generated"),
     )
     yield values("editor maxSize", "editor", ["x" * 10, "x" * 11, "ä" * 5, "ä" * 6], maxSize=10)
+    texts = ["", "short", "12345678", "x" * 71, "x" * 72, "ä" * 35, "ä" * 36, 12345678, None, ["12345678"]]
+    yield values("password", "password", texts)
+    yield values(
+        "password min max pattern",
+        "password",
+        ["", "ab", "abc1", "abc", "abcdef"],
+        min=3,
+        max=5,
+        pattern="^[a-z]+$",
+    )
+    yield values("password required", "password", ["", "x"], required=True)
+    yield values("password cost", "password", ["abcdefgh"], cost=5)
+
+
+def bounds() -> Iterator[Case]:
+    """Yield options which limit numbers, addresses, dates and JSON."""
     yield values("number min max", "number", [0, 1, 2, 3, 3.5, 4, -1, "2", "abc"], min=1, max=3.5)
     yield values("number min zero", "number", [0, -1, 1, ""], min=0)
     yield values("number max zero", "number", [0, -1, 1], max=0)
@@ -353,6 +369,10 @@ def bounds() -> Iterator[Case]:
     blank: list[Json] = [None, "", [], {}, 0, False, "null", "[]", "{}", '""', "0"]
     yield values("json required", "json", blank, required=True)
     yield values("bool required", "bool", [True, False, "true", 1, 0, None], required=True)
+
+
+def choice_bounds() -> Iterator[Case]:
+    """Yield options which limit relations and selects."""
     three = ["team00000000001", "team00000000002", "team00000000003"]
     many: list[Json] = [
         [],
@@ -391,18 +411,6 @@ def bounds() -> Iterator[Case]:
     yield values("select no maxSelect", "select", chosen, **select)
     yield values("select multi", "select", chosen, maxSelect=2, **select)
     yield values("select multi required", "select", chosen, maxSelect=2, required=True, **select)
-    texts = ["", "short", "12345678", "x" * 71, "x" * 72, "ä" * 35, "ä" * 36, 12345678, None, ["12345678"]]
-    yield values("password", "password", texts)
-    yield values(
-        "password min max pattern",
-        "password",
-        ["", "ab", "abc1", "abc", "abcdef"],
-        min=3,
-        max=5,
-        pattern="^[a-z]+$",
-    )
-    yield values("password required", "password", ["", "x"], required=True)
-    yield values("password cost", "password", ["abcdefgh"], cost=5)
 
 
 def refused_together() -> Iterator[Case]:
@@ -435,4 +443,4 @@ def refused_together() -> Iterator[Case]:
         yield case(f"create: many faults as {who}", make(collection, fields), *steps, *drop(collection))
 
 
-CASES = [*casts(), *bounds(), *refused_together()]
+CASES = [*casts(), *text_bounds(), *bounds(), *choice_bounds(), *refused_together()]

@@ -239,7 +239,7 @@ def answers() -> Iterator[Case]:
         get(url, "superuser", fields="r,h"),
         *drop("create_answers"),
     )
-    refused = (
+    refused: tuple[tuple[str, dict[str, Json]], ...] = (
         ("post_stats", {"title": "x"}),
         ("nope", {"title": "x"}),
         ("locked", {"title": "x"}),

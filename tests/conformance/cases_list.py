@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.conformance.cases import Case, Expected, case, get, listing, records
 
-PAGES = (
+PAGES: tuple[dict[str, object], ...] = (
     {},
     {"page": 1},
     {"page": 2, "perPage": 5},

@@ -222,7 +222,7 @@ def doors() -> Iterator[Case]:
     yield case(
         "settings: other methods", *(send(method, URL, NOTHING) for method in ("POST", "PUT", "DELETE"))
     )
-    storage = (
+    storage: tuple[dict[str, Json], ...] = (
         {},
         {"filesystem": ""},
         {"filesystem": "nope"},

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from tests.conformance.cases import Case, File, Form, Json, Multipart, Nothing, Padded, Raw, Step
+from tests.conformance.cases import Case, File, Form, Json, Multipart, Nothing, Padded, Raw, Step, Template
 
 BOUNDARY = "conformance-part-5f3a"
 
@@ -49,7 +49,10 @@ class Talker:
         reply = self.client.request(step.method, fill(step.url, kept), content=content, headers=headers)
         answer = Answer(status=reply.status_code, body=parse(reply), headers=reply.headers)
         for name, path in step.keep.items():
-            kept[name] = str(at_path(answer.body, path))
+            value = at_path(answer.body, path)
+            kept[name] = (
+                value if isinstance(value, str) else json.dumps(value).removeprefix("[").removesuffix("]")
+            )
         return answer
 
 
@@ -89,6 +92,8 @@ def encode_body(body: Json, kept: Mapping[str, str]) -> tuple[bytes, str]:
             return body.content, body.type
         case Padded():
             return f"{body.before}{'x' * body.size}{body.after}".encode(), "application/json"
+        case Template():
+            return fill(body.text, kept).encode(), "application/json"
         case Form():
             pairs = [(name, fill(value, kept)) for name, value in body.pairs]
             return urlencode(pairs).encode(), "application/x-www-form-urlencoded"
