@@ -34,6 +34,15 @@ REFRESH = "/api/collections/people/auth-refresh"
 NEW = "authrecord00001"
 OTHER = "authrecord00002"
 SECRET = "auth-1234"
+CHEAP = {
+    "name": "password",
+    "type": "password",
+    "system": True,
+    "hidden": True,
+    "required": True,
+    "min": 8,
+    "cost": 4,
+}
 TWICE: dict[str, Json] = {"password": SECRET, "passwordConfirm": SECRET}
 
 
@@ -123,7 +132,7 @@ def methods() -> Iterator[Case]:
     options: dict[str, Json] = {"passwordAuth": {"enabled": True, "identityFields": ["email", "nick"]}}
     yield case(
         "auth: methods by identity fields",
-        make(collection, [field("text", "nick")], type="auth", indexes=[index], **options),
+        make(collection, [field("text", "nick"), CHEAP], type="auth", indexes=[index], **options),
         get("/api/collections/auth_methods/auth-methods", "guest"),
         add(collection, id=NEW, email="a@b.co", nick="nick@b.co", **TWICE),
         add(collection, id=OTHER, email="nick@b.co", nick="second", **TWICE),
@@ -141,7 +150,7 @@ def methods() -> Iterator[Case]:
     nocase = "CREATE UNIQUE INDEX `idx_auth_nocase` ON `auth_nocase` (`nick` COLLATE NOCASE)"
     yield case(
         "auth: identity regardless of case",
-        make("auth_nocase", [field("text", "nick")], type="auth", indexes=[nocase], **options),
+        make("auth_nocase", [field("text", "nick"), CHEAP], type="auth", indexes=[nocase], **options),
         add("auth_nocase", email="a@b.co", nick="Nick", **TWICE),
         *(
             post("/api/collections/auth_nocase/auth-with-password", identity(who, SECRET), "guest")
@@ -174,7 +183,7 @@ def auth_rules() -> Iterator[Case]:
     ):
         yield case(
             f"auth: rule [{rule}]",
-            make("auth_rules", [field("text", "name")], type="auth", authRule=rule),
+            make("auth_rules", [field("text", "name"), CHEAP], type="auth", authRule=rule),
             add("auth_rules", id=NEW, email="in@b.co", name="in", verified=True, **TWICE),
             add("auth_rules", id=OTHER, email="out@b.co", name="out", **TWICE),
             post(url, identity("in@b.co", SECRET), "guest", keep={"in": "token"}),
@@ -190,7 +199,7 @@ def auth_rules() -> Iterator[Case]:
         )
     yield case(
         "auth: a rule that changes",
-        make("auth_rules", [field("text", "name")], type="auth", listRule="@request.auth.id != ''"),
+        make("auth_rules", [field("text", "name"), CHEAP], type="auth", listRule="@request.auth.id != ''"),
         add("auth_rules", id=NEW, email="in@b.co", name="in", **TWICE),
         post(url, identity("in@b.co", SECRET), "guest", keep={"in": "token"}),
         get(records("auth_rules"), "guest"),
@@ -205,7 +214,7 @@ def auth_rules() -> Iterator[Case]:
     )
     yield case(
         "auth: bad rules",
-        make("auth_rules", [field("text", "name")], type="auth"),
+        make("auth_rules", [field("text", "name"), CHEAP], type="auth"),
         patch("/api/collections/auth_rules", {"authRule": "nope = 1"}),
         patch("/api/collections/auth_rules", {"manageRule": "nope = 1"}),
         patch("/api/collections/auth_rules", {"manageRule": ""}),
@@ -317,15 +326,6 @@ def impersonate() -> Iterator[Case]:
     )
 
 
-CHEAP = {
-    "name": "password",
-    "type": "password",
-    "system": True,
-    "hidden": True,
-    "required": True,
-    "min": 8,
-    "cost": 4,
-}
 RIVALS = [field("text", "name"), field("text", "role"), CHEAP]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from tests.conformance.cases import (
     NOTHING,
     Case,
@@ -177,7 +179,7 @@ def seeded() -> Iterator[Case]:
         yield case(f"collection: seen {name}", get(f"{URL}/{name}"), get(f"{URL}/{name}", "guest"))
     yield case(
         "collection: scaffolds",
-        get(f"{URL}/meta/scaffolds"),
+        msgspec.structs.replace(get(f"{URL}/meta/scaffolds"), any_order=True),
         get(f"{URL}/meta/scaffolds", "guest"),
         get(f"{URL}/meta/scaffolds", "ann"),
     )

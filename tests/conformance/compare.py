@@ -1,7 +1,8 @@
 """Takes out of two answers what may differ, and says what else does.
 
-May differ: ids (also of view fields) that a server made up, times about now, the signature and expiry second of tokens, random suffixes of
-file names, the database's own words after "Raw error:", and Backstay's `hint` and `at` beside an error's message.
+May differ: ids that a server made up (of records, and of a view's fields), times about now, signature and expiry second
+of tokens, random suffixes of file names, the database's own words after "Raw error:", and Backstay's `hint` and `at`
+beside an error's message.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}Z")
 JWT = re.compile(r"eyJ[\w-]+\.(eyJ[\w-]+)\.[\w-]+")
 FILE_SUFFIX = re.compile(r"(?:_[a-z0-9]{10})+(\.\w+)$")
 RANDOM_INDEX = re.compile(r"(idx_(?:tokenKey|email)_)[a-z0-9]{10}(?=`)")
+IMPORT_ERROR = re.compile(r'(Data validations failed for collection "[^"]*" \([^)]*\)).*', re.DOTALL)
 EXAMPLE = re.compile(r'ex\.: "[^"]*"')
 RAW_ERROR = re.compile(r"(Raw error:).*", re.DOTALL)
 NEAR = timedelta(hours=1)
@@ -76,7 +78,7 @@ class Normaliser:
             text = text.replace(made_up, name)
         text = TIME.sub(lambda found: "<now>" if is_near(found[0]) else found[0], text)
         text = FILE_SUFFIX.sub(r"_<suffix>\1", text) if key != "name" else text
-        text = EXAMPLE.sub("ex.: <random>", text)
+        text = IMPORT_ERROR.sub(r"\1", EXAMPLE.sub("ex.: <random>", text))
         text = RANDOM_INDEX.sub(r"\1<random>", CLONE.sub("_clone_*", text))
         return RAW_ERROR.sub(r"\1", text)
 
