@@ -51,6 +51,12 @@ def free_port() -> int:
         return port
 
 
+def environment() -> dict[str, str]:
+    """Return the environment, with search paths that hold in another folder too."""
+    paths = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 @contextmanager
 def running(command: list[str], folder: Path) -> Iterator[httpx.Client]:
     """Serve an empty site with one superuser; yield a client of it."""
@@ -64,7 +70,7 @@ def running(command: list[str], folder: Path) -> Iterator[httpx.Client]:
     address = f"127.0.0.1:{free_port()}"
     with log.open("wb") as out:
         arguments = complete(command, data, "serve", "--http", address)
-        process = subprocess.Popen(arguments, stdout=out, stderr=out, cwd=folder)
+        process = subprocess.Popen(arguments, stdout=out, stderr=out, cwd=folder, env=environment())
         try:
             with httpx.Client(base_url=f"http://{address}", timeout=30, trust_env=False) as client:
                 wait_until_up(client, process, log)
