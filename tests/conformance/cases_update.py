@@ -191,9 +191,20 @@ def in_a_row() -> Iterator[Case]:
     """Yield changes that build on each other."""
     one = records("update_row", ID)
     steps = [patch(one, {"n+": 0.1}) for _ in range(3)]
-    steps += [patch(one, {"n": 9007199254740993}), patch(one, {"n+": 1}), patch(one, {"n": 1e308}), patch(one, {"n+": 1e308})]
+    steps += [
+        patch(one, {"n": 9007199254740993}),
+        patch(one, {"n+": 1}),
+        patch(one, {"n": 1e308}),
+        patch(one, {"n+": 1e308}),
+    ]
     steps += [patch(one, {"s-": "a"}), patch(one, {"s+": "a"}), patch(one, {"+s": "c"}), get(one)]
-    yield case("update: in a row", make("update_row", FIELDS), add("update_row", **START), *steps, *drop("update_row"))
+    yield case(
+        "update: in a row",
+        make("update_row", FIELDS),
+        add("update_row", **START),
+        *steps,
+        *drop("update_row"),
+    )
 
 
 def bodies() -> Iterator[Case]:
@@ -224,7 +235,13 @@ def bodies() -> Iterator[Case]:
         Raw(b'{"t":"a"}', "text/plain"),
     )
     steps = [step for body in sent for step in (patch(one, body, "guest"), get(one))]
-    yield case("update: bodies", make("update_bodies", FIELDS), add("update_bodies", **START), *steps, *drop("update_bodies"))
+    yield case(
+        "update: bodies",
+        make("update_bodies", FIELDS),
+        add("update_bodies", **START),
+        *steps,
+        *drop("update_bodies"),
+    )
 
 
 def answers() -> Iterator[Case]:
@@ -256,7 +273,11 @@ def answers() -> Iterator[Case]:
 def limits() -> Iterator[Case]:
     """Yield changes of the schema that make a stored record faulty: only what is sent counts, or all?"""
     one = records("update_faulty", ID)
-    stricter = [field("text", "t", id="text_t", max=3), field("text", "u", id="text_u"), field("text", "v", required=True)]
+    stricter = [
+        field("text", "t", id="text_t", max=3),
+        field("text", "u", id="text_u"),
+        field("text", "v", required=True),
+    ]
     yield case(
         "update: a record that no longer fits",
         make("update_faulty", [field("text", "t", id="text_t"), field("text", "u", id="text_u")]),

@@ -35,14 +35,23 @@ LOOKED_AT = (
 
 CASES = [
     *(
-        case(f"view: everything {n}", *(get(records("everything", f"everything{n:05}"), who) for who in ("guest", "superuser")))
+        case(
+            f"view: everything {n}",
+            *(get(records("everything", f"everything{n:05}"), who) for who in ("guest", "superuser")),
+        )
         for n in range(1, 13)
     ),
     *(
-        case(f"view: {collection} {record_id[:20]}", *(get(records(collection, record_id), who) for who in EVERYBODY))
+        case(
+            f"view: {collection} {record_id[:20]}",
+            *(get(records(collection, record_id), who) for who in EVERYBODY),
+        )
         for collection, record_id in LOOKED_AT
     ),
-    case("view: filter is ignored", get(records("posts", "post00000000001"), "guest", filter="nope = 1", sort="x")),
+    case(
+        "view: filter is ignored",
+        get(records("posts", "post00000000001"), "guest", filter="nope = 1", sort="x"),
+    ),
     case("view: head", send("HEAD", records("posts", "post00000000001"), who="guest")),
     case("view: head of a list", send("HEAD", records("posts"), who="guest")),
     case("view: put", send("PUT", records("posts", "post00000000001"), {}, "superuser")),
