@@ -19,6 +19,7 @@ UPSERT_COLLECTION = Statement(
     f"INSERT INTO _collections ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
+_PARK = Statement("UPDATE _collections SET name = id WHERE id = ?")
 _DELETE = Statement("DELETE FROM _collections WHERE id = ?")
 BUMP_VERSION = Statement(
     "INSERT INTO _params (id, value) VALUES ('catalogVersion', '1') "
@@ -70,6 +71,11 @@ async def save_collection(tx: Transaction, collection: Collection) -> None:
     """Write a collection's row."""
     await tx.execute(UPSERT_COLLECTION, collection_row(collection))
     await tx.execute(BUMP_VERSION)
+
+
+async def park_name(tx: Transaction, collection: Collection) -> None:
+    """Free the name of a collection that is about to be saved under another: names are unique at every moment."""
+    await tx.execute(_PARK, (collection.id,))
 
 
 async def delete_collection(tx: Transaction, collection: Collection) -> None:
