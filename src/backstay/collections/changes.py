@@ -21,7 +21,6 @@ from backstay.catalog.defaults import collection_id
 from backstay.catalog.fields import Field
 from backstay.catalog.imports import import_failure, plan_import
 from backstay.catalog.merge import check_delete, created, updated
-from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.validate import check
 from backstay.collections.imported import Import
 from backstay.collections.judge import judge_with
@@ -31,7 +30,7 @@ from backstay.collections.views import SCAN_MAX_S, ViewProbe, ViewShape
 from backstay.errors import BadRequest
 from backstay.plans.params import Statement, Values, bind
 from backstay.plans.read import plan_list
-from backstay.plans.request import RequestInfo, Viewer
+from backstay.plans.request import RequestInfo
 from backstay.plans.scope import Frame
 from backstay.records.cascade import OWNED, Cascade
 from backstay.records.statements import StatementBook
@@ -288,7 +287,7 @@ class _Work:
         id = collection_id("view", name)
         view = Collection(id=id, name=name, type="view", fields=shape.fields, viewQuery=query)
         await self._views.create(view, shape)
-        info = RequestInfo(viewer=Viewer(self.catalog.find(SUPERUSERS)))
+        info = RequestInfo()  # hidden fields are told, not shown
         frame = Frame(self.catalog.having(view), self._dialect, info)
         statement = plan_list(frame, view, rule=None).rows
         values = Values(info, given={"limit": SAMPLE_ROWS, "offset": 0})
