@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from backstay.catalog import Catalog, Collection
+from backstay.catalog.fieldlist import listed
 from backstay.catalog.fields import TextField
 from backstay.catalog.imports import ImportPlan, check_import
 from backstay.catalog.validate import Judge, ViewAnalysis
@@ -24,8 +25,9 @@ from backstay.stores.catalog import delete_collection, park_name, save_collectio
 from backstay.stores.schema import Ddl
 
 _ID = TextField(name="id", system=True, primaryKey=True, required=True, pattern="^[a-z0-9]+$")
+_UNKNOWN = ViewAnalysis(fields=listed((_ID,)))
 _PATIENT = Judge(
-    check_rule=lambda collection, rule: None, analyse_view=lambda query: ViewAnalysis(fields=(_ID,))
+    check_rule=lambda collection, rule: None, analyse_view=lambda query: _UNKNOWN
 )
 """Judges what needs neither planner nor database, and finds the rest right."""
 

@@ -16,6 +16,7 @@ from backstay.plans.request import RequestInfo
 from backstay.plans.scope import Frame
 
 _INCOMPLETE = "invalid or incomplete filter expression"
+_VIA = re.compile(r"(\w+)_via_(\w+)")
 _SIGN = re.compile(r"[=!<>~?]+|[&|]+|[()'\"]")
 
 
@@ -42,7 +43,7 @@ def rule_problem(catalog: Catalog, dialect: Dialect, collection: Collection, rul
     except FilterSyntaxError as exc:
         return _syntax_reason(rule, exc)
     except UnknownName as exc:
-        return _name_reason(rule, exc)
+        return _name_reason(frame.catalog, rule, exc)
     except RequestError as exc:
         return (exc.hint or exc.message).rstrip(".")
     return None
@@ -67,20 +68,32 @@ def _syntax_reason(rule: str, exc: FilterSyntaxError) -> str:
         return f'invalid join operator "{sign}"'
     if sign and sign not in OPERATORS and sign not in {"&&", "||"}:
         return f'invalid sign operator "{sign}"'
-    return f"{_INCOMPLETE} - {exc.explanation.rstrip('.')}"
+    return _INCOMPLETE
 
 
-def _name_reason(rule: str, exc: UnknownName) -> str:
+def _name_reason(catalog: Catalog, rule: str, exc: UnknownName) -> str:
+    """Explain a name that leads nowhere, by what it would have to be in its place."""
     name = exc.name
     side, operand = next(_uses(rule, name), ("left", name))
+    collection = catalog.find(exc.collection)
+    back = _VIA.fullmatch(name)
+    other = catalog.find(back[1]) if back else None
     if name.endswith("()"):
         reason = f'wrong arguments for function "{name.removesuffix("()")}"'
     elif operand == name and f"{name}(" in rule:
         reason = f'unknown function "{name}"'
+    elif name.startswith("@collection."):
+        wanted = name.split(".")[1].partition(":")[0]
+        reason = f'failed to load collection "{wanted}" from field path "{operand}"'
     elif operand.startswith("@") and (name == operand or not operand.startswith("@collection.")):
         reason = f'failed to resolve field "{operand}"'
     elif ":" in name:
         reason = f'unknown modifier in "{name}"'
+    elif f"{name}." in operand and collection and name in collection.by_name:
+        reason = f'field "{name}" is not a valid relation'
+    elif back and other:
+        kind = "invalid" if back[2] in other.by_name else "missing"
+        reason = f'{kind} back relation field "{back[2]}"'
     else:
         reason = f'unknown field "{name}"'
     return f'invalid {side} operand "{operand}" - {reason}'

@@ -174,10 +174,10 @@ class Tables:
         """Create indexes. Raises SchemaFault with the faults of all that can't be created."""
         faults: dict[str, Fault | Faults] = {}
         for at, text in plan.new_indexes:
+            index = parse_index(text)
             try:
-                await self._tx.execute(Statement(text), long=True)
+                await self._tx.execute(Statement(str(index or text)), long=True)
             except StoreError as exc:
-                index = parse_index(text)
                 found = refused(at, index.name if index else "", str(exc))["indexes"]
                 assert not isinstance(found, Fault), "they are keyed by their place"
                 faults |= found
