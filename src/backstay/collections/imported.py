@@ -26,9 +26,7 @@ from backstay.stores.schema import Ddl
 
 _ID = TextField(name="id", system=True, primaryKey=True, required=True, pattern="^[a-z0-9]+$")
 _UNKNOWN = ViewAnalysis(fields=listed((_ID,)))
-_PATIENT = Judge(
-    check_rule=lambda collection, rule: None, analyse_view=lambda query: _UNKNOWN
-)
+_PATIENT = Judge(check_rule=lambda collection, rule: None, analyse_view=lambda query: _UNKNOWN)
 """Judges what needs neither planner nor database, and finds the rest right."""
 
 

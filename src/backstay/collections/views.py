@@ -41,7 +41,7 @@ SCAN_MAX_S = 10.0
 NO_ID = "missing required id column (you can use `(ROW_NUMBER() OVER()) as id` if you don't have one)"
 EMPTY_IDS = "the query could return records with empty or invalid ids"
 SAME_IDS = "the query could return records with non-unique ids"
-SECRET_ID = "passwords and token keys can't be ids"
+GUARDED_ID = "passwords and token keys can't be ids"
 
 _CAST = re.compile(r"cast\s*\(.*\s+as\s+(\w+)\s*\)", re.DOTALL)
 _ID = TextField(name="id", system=True, required=True, primaryKey=True, pattern="^[a-z0-9]+$")
@@ -179,7 +179,7 @@ def secret_names(catalog: Catalog, given: QueryShape) -> frozenset[str]:
 def _secret_id(catalog: Catalog, text: ViewText, given: QueryShape) -> str | None:
     item = next((item for item in text.columns if item.alias == "id"), None)
     names = names_in(item.text) if item else frozenset()
-    return SECRET_ID if names & secret_names(catalog, given) else None
+    return GUARDED_ID if names & secret_names(catalog, given) else None
 
 
 def _typed(text: str, name: str) -> Field:
