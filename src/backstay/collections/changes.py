@@ -151,7 +151,7 @@ class Changes:
 
     async def _delete_all(self, work: _Work, collection: Collection) -> None:
         statements = self._book.of(collection)
-        while rows := await work.tx.fetch(statements.some_rows, [TRUNCATE_BATCH]):
+        while rows := await work.tx.fetch(statements.some_rows, [TRUNCATE_BATCH, 0]):
             cascade = Cascade(work.tx, work.catalog, self._book, datetime.now(UTC))
             for row in rows:
                 await cascade.delete(collection, statements.read(row))

@@ -31,13 +31,13 @@ class World:
     def json(self, name: str) -> dict[str, Any]:
         return collection_json(self.find(name))
 
-    async def create(self, name: str, *fields: Mapping[str, Any], **rest: Any) -> Collection:
+    async def create(self, name: str, /, *fields: Mapping[str, Any], **rest: Any) -> Collection:
         return await self.site.changes.create({"name": name, "fields": list(fields), **rest})
 
     async def view(self, name: str, query: str, **rest: Any) -> Collection:
         return await self.site.changes.create({"name": name, "type": "view", "viewQuery": query, **rest})
 
-    async def change(self, name: str, **patch: Any) -> Collection:
+    async def change(self, name: str, /, **patch: Any) -> Collection:
         return await self.site.changes.update(self.find(name).id, patch)
 
     async def edit(self, name: str, edits: Mapping[str, Mapping[str, Any] | None]) -> Collection:
