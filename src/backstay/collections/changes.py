@@ -34,15 +34,8 @@ from backstay.plans.request import RequestInfo
 from backstay.plans.scope import Frame
 from backstay.records.cascade import OWNED, Cascade
 from backstay.records.statements import StatementBook
-from backstay.stores.base import Store, Transaction
-from backstay.stores.catalog import (
-    SELECT_COLLECTIONS,
-    SELECT_VERSION,
-    delete_collection,
-    park_name,
-    read_catalog,
-    save_collection,
-)
+from backstay.stores.base import Store, StoreError, Transaction
+from backstay.stores.catalog import delete_collection, load_catalog, park_name, save_collection
 from backstay.stores.schema import Ddl
 
 Body: TypeAlias = Mapping[str, Any]
@@ -55,6 +48,7 @@ TRUNCATE_FAILED = (
     "Failed to truncate collection (most likely due to required cascade delete record references)."
 )
 VIEW_TRUNCATED = "View collections cannot be truncated since they don't store their own records."
+QUERY_REFUSED = "Invalid view query. Raw error: \n"
 TRUNCATE_BATCH = 500
 SAMPLE_ROWS = 10
 
@@ -281,7 +275,7 @@ class _Work:
         """Return what a query gives; a view is created for it, which the caller undoes."""
         shape = await ViewProbe(self.catalog).look(self.tx, query, scan=True)
         if shape.error is not None:
-            raise BadRequest(f"Invalid view query. Raw error: \n{shape.error.removesuffix('.')}.")
+            raise BadRequest(f"{QUERY_REFUSED}{shape.error.removesuffix('.')}.")
         letters = string.ascii_letters + string.digits
         name = "temp_view_" + "".join(secrets.choice(letters) for _ in range(5))
         id = collection_id("view", name)
@@ -291,7 +285,10 @@ class _Work:
         frame = Frame(self.catalog.having(view), self._dialect, info)
         statement = plan_list(frame, view, rule=None).rows
         values = Values(info, given={"limit": SAMPLE_ROWS, "offset": 0})
-        rows = await self.tx.fetch(statement, bind(statement, values), limit_s=SCAN_MAX_S)
+        try:
+            rows = await self.tx.fetch(statement, bind(statement, values), limit_s=SCAN_MAX_S)
+        except StoreError as exc:
+            raise BadRequest(f"{QUERY_REFUSED}{exc}.") from exc
         return DryRun(shape.fields, tuple(row[0] for row in rows))
 
     async def _checked(self, draft: Collection, old: Collection | None) -> tuple[Collection, ViewShape]:
@@ -313,9 +310,3 @@ def _refusal(message: str, fault: SchemaFault) -> BadRequest:
     if fault.faults:
         return BadRequest(message, fault.faults)
     return BadRequest(f"{message} Raw error: \n{fault.reason.removesuffix('.')}.")
-
-
-async def load_catalog(tx: Transaction) -> Catalog:
-    """Return the catalog as a transaction sees it."""
-    version = await tx.fetch(SELECT_VERSION)
-    return read_catalog(await tx.fetch(SELECT_COLLECTIONS), int(version[0][0]) if version else 0)

@@ -34,7 +34,7 @@ from backstay.errors import Fault
 from backstay.plans.params import Statement
 from backstay.stores.base import QueryShape, QueryTimeout, StoreError, Transaction
 
-QUERY_MAX_CHARS = 5000
+QUERY_MAX_CHARS = 50_000
 SCAN_MAX_S = 10.0
 """How long it may take to see that all ids of a view are there and differ."""
 

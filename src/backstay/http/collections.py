@@ -13,7 +13,6 @@ from backstay.catalog.fields import BoolField, TextField
 from backstay.catalog.model import field_json
 from backstay.catalog.providers import PROVIDERS, logo
 from backstay.checks import first, length, required
-from backstay.collections.views import QUERY_MAX_CHARS
 from backstay.errors import BadRequest, NotFound
 from backstay.filters import Name, walk
 from backstay.http.bodies import parse_body
@@ -25,6 +24,7 @@ from backstay.records.plan_cache import parse_filter
 from backstay.records.query import ListQuery
 
 INVALID_LOAD = "An error occurred while loading the submitted data."
+DRY_RUN_MAX_CHARS = 5000
 INVALID_VALUES = "An error occurred while validating the submitted data."
 
 STORED = Collection(
@@ -157,7 +157,7 @@ async def view_providers(ask: Ask) -> Reply:
 async def dry_run_view(ask: Ask) -> Reply:
     ask.require_superuser()
     query = (await _read(ask, _DryRunBody())).query
-    fault = first(query, required, length(0, QUERY_MAX_CHARS))
+    fault = first(query, required, length(0, DRY_RUN_MAX_CHARS))
     if fault is not None:
         raise BadRequest(INVALID_VALUES, {"query": fault})
     found = await ask.site.changes.dry_run(query)

@@ -51,6 +51,17 @@ def read_catalog(rows: list[Row], version: int) -> Catalog:
     return Catalog((read_collection(row) for row in rows), version)
 
 
+async def load_catalog(tx: Transaction) -> Catalog:
+    """Return the catalog as a transaction sees it."""
+    return read_catalog(await tx.fetch(SELECT_COLLECTIONS), await load_version(tx))
+
+
+async def load_version(tx: Transaction) -> int:
+    """Return the version of the catalog as a transaction sees it."""
+    rows = await tx.fetch(SELECT_VERSION)
+    return int(rows[0][0]) if rows else 0
+
+
 def collection_row(collection: Collection) -> list[DbValue]:
     """Return the values of `UPSERT_COLLECTION`."""
     return [
