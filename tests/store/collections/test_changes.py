@@ -264,7 +264,7 @@ async def test_import_deletes_what_is_missing_only_when_asked(posts: World) -> N
 
 async def test_import_happens_wholly_or_not(posts: World) -> None:
     before = await posts.everything()
-    bodies = [
+    bodies: list[dict[str, Any]] = [
         {"name": "fine", "fields": [TITLE]},
         {"id": posts.find("posts").id, "name": "renamed", "fields": [], "indexes": []},
         {"name": "broken", "type": "view", "viewQuery": "select id from nope"},
@@ -287,19 +287,22 @@ async def test_import_runs_no_text_that_was_not_judged(posts: World) -> None:
 
 async def test_import_refers_to_what_it_brings(world: World) -> None:
     relation = {"type": "relation", "maxSelect": 1}
-    await world.site.changes.replace(
-        [
-            {"name": "last", "type": "view", "viewQuery": "select id, t from middle"},
-            {"name": "middle", "type": "view", "viewQuery": "select id, t from first", "listRule": "t != ''"},
-            {"id": "first_id", "name": "first", "listRule": "@collection.last.t ?= t", "fields": [
+    bodies: list[dict[str, Any]] = [
+        {"name": "last", "type": "view", "viewQuery": "select id, t from middle"},
+        {"name": "middle", "type": "view", "viewQuery": "select id, t from first", "listRule": "t != ''"},
+        {
+            "id": "first_id",
+            "name": "first",
+            "listRule": "@collection.last.t ?= t",
+            "fields": [
                 {"name": "t", "type": "text"},
                 {"name": "self", "collectionId": "first_id", **relation},
                 {"name": "other", "collectionId": "second_id", **relation},
-            ]},
-            {"id": "second_id", "name": "second"},
-        ],
-        delete_missing=False,
-    )  # fmt: skip
+            ],
+        },
+        {"id": "second_id", "name": "second"},
+    ]
+    await world.site.changes.replace(bodies, delete_missing=False)
     await world.add("first", t="x")
     assert await world.records("last", "t") == ["x"]
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo
+from backstay.stores.base import Transaction
 from tests.store.collections.conftest import World, refusal
 
 pytestmark = pytest.mark.anyio
@@ -128,8 +130,7 @@ async def test_a_broken_view_does_not_stop_other_changes(posts: World) -> None:
     """Such views come from elsewhere; nothing here leaves one behind."""
     await posts.view("titles", "select id, title from posts")
     await posts.view("more", "select id, title from posts")
-    for name in ("titles", "more"):
-        await posts.site.store.write(lambda tx, name=name: tx.execute(_break(name)))
+    await posts.site.store.write(_drop_views)
     await posts.edit("posts", {"title": {"name": "headline"}, "n": None})
     await posts.create("new", TITLE)
     await posts.site.changes.replace([{"name": "newer"}], delete_missing=False)
@@ -137,10 +138,9 @@ async def test_a_broken_view_does_not_stop_other_changes(posts: World) -> None:
     await posts.delete("more")
 
 
-def _break(name: str) -> Any:
-    from backstay.plans.params import Statement
-
-    return Statement(f"DROP VIEW {name}")
+async def _drop_views(tx: Transaction) -> None:
+    for name in ("titles", "more"):
+        await tx.execute(Statement(f"DROP VIEW {name}"))
 
 
 EVIL = [
