@@ -20,7 +20,7 @@ from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
 from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
-from backstay.collections.changes import Body, Changes, load_catalog
+from backstay.collections.changes import Body, Changes
 from backstay.errors import BadRequest, NotFound, SetupError
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
@@ -31,7 +31,7 @@ from backstay.records.reader import Reader
 from backstay.records.writer import Writer
 from backstay.settings import Settings, decode, encode
 from backstay.stores.base import Store, Transaction
-from backstay.stores.catalog import SELECT_COLLECTIONS, SELECT_VERSION, read_catalog, save_collection
+from backstay.stores.catalog import SELECT_COLLECTIONS, SELECT_VERSION, load_catalog, read_catalog, save_collection
 from backstay.stores.schema import SYSTEM_TABLES, Ddl
 from backstay.stores.sqlite import SqliteStore
 

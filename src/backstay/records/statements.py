@@ -31,6 +31,8 @@ class RowStatements:
             sa.insert(self._table).values({name: sa.bindparam(name) for name in self.names})
         )
         self.delete = self._compile(sa.delete(self._table).where(by_id))
+        page = sa.select(*columns).limit(sa.bindparam("limit")).offset(sa.bindparam("offset"))
+        self.some_rows = self._compile(page)
         self.exists = self._compile(sa.select(self._dialect.number(1)).select_from(self._table).where(by_id))
         ids = dialect.each(sa.bindparam("ids"), "ids")
         wanted = sa.select(ids.value).select_from(ids.source)
@@ -44,6 +46,9 @@ class RowStatements:
                 self._table.c.recordRef == sa.bindparam("record"),
             )
             self.owned_by = self._compile(sa.select(*columns).where(owner))
+            self.disown = self._compile(
+                sa.delete(self._table).where(self._table.c.collectionRef == sa.bindparam("owner"))
+            )
         self._updates: dict[tuple[str, ...], Statement] = {}
         self._inserts: dict[int, Statement] = {}
 
@@ -96,7 +101,7 @@ class RowStatements:
         return self._compile(sa.select(*columns).where(holds.exists()))
 
     def read(self, row: Row) -> RecordValues:
-        """Turn a row of `load` or `referring` into values."""
+        """Turn a row of `load`, `some_rows` or `referring` into values."""
         fields = self.collection.fields
         return {field.name: field.load(kept) for field, kept in zip(fields, row, strict=True)}
 

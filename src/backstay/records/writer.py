@@ -13,8 +13,8 @@ from typing import Protocol
 import msgspec
 
 from backstay.catalog import Collection
-from backstay.catalog.fields import DbValue, PasswordField
-from backstay.errors import BadRequest, Forbidden, NotFound
+from backstay.catalog.fields import DbValue, Field, PasswordField
+from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
 from backstay.plans.params import Statement, Values, bind
 from backstay.records.auth_fields import check_auth_draft, rotate_token_key
@@ -27,6 +27,7 @@ from backstay.records.reader import ONLY_SUPERUSERS, Reader
 from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
 from backstay.stores.base import Store, Transaction, UniqueViolation
+from backstay.stores.catalog import load_catalog, load_version
 
 CREATE_FAILED = "Failed to create record."
 UPDATE_FAILED = "Failed to update record."
@@ -77,6 +78,7 @@ class Writer:
 
     async def create_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Create a record in a transaction of the caller's."""
+        call = await self._current(tx, call)
         collection = call.collection
         check_writable(call, collection.createRule)
         draft = self._draft(call, None)
@@ -107,6 +109,7 @@ class Writer:
 
     async def update_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Change a record in a transaction of the caller's."""
+        call = await self._current(tx, call)
         check_writable(call, call.collection.updateRule)
         draft = self._draft(call, await self.load(tx, call.collection, call.record_id))
         call = call.by(msgspec.structs.replace(call.info, body=draft.body_for_rules(call.body)))
@@ -142,6 +145,7 @@ class Writer:
 
     async def delete_within(self, tx: Transaction, call: RecordCall) -> None:
         """Delete a record in a transaction of the caller's."""
+        call = await self._current(tx, call)
         collection = call.collection
         check_writable(call, collection.deleteRule)
         old = await self.load(tx, collection, call.record_id)
@@ -153,6 +157,22 @@ class Writer:
         await Cascade(tx, call.catalog, self.book, datetime.now(UTC)).delete(collection, old)
 
     # -- parts ----------------------------------------------------------------------------------------------
+
+    async def _current(self, tx: Transaction, call: RecordCall) -> RecordCall:
+        """Return the call for the schema as the transaction sees it.
+
+        The schema may have changed after the request came in: columns have other names, rules are stricter.
+        Raises NotFound when the collection is gone, Unavailable when its passwords were hashed for other fields.
+        """
+        if await load_version(tx) == call.catalog.version:
+            return call
+        catalog = await load_catalog(tx)
+        collection = catalog.find(call.collection.id)
+        if collection is None:
+            raise NotFound
+        if _password_fields(collection) != _password_fields(call.collection):
+            raise Unavailable(hint="The fields of the collection have just been changed; send this again.")
+        return msgspec.structs.replace(call, catalog=catalog, collection=collection)
 
     async def load(self, tx: Transaction, collection: Collection, record_id: str) -> RecordValues:
         """Return a record's values. Raises NotFound."""
@@ -250,3 +270,7 @@ def check_writable(call: RecordCall, rule: str | None) -> None:
         raise BadRequest(VIEW_REFUSED)
     if rule is None and not call.info.viewer.is_superuser:
         raise Forbidden(ONLY_SUPERUSERS)
+
+
+def _password_fields(collection: Collection) -> list[Field]:
+    return [field for field in collection.fields if isinstance(field, PasswordField)]

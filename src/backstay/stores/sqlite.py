@@ -29,11 +29,13 @@ from backstay.stores.base import (
     ConstraintViolation,
     InsufficientStorage,
     Job,
+    QueryShape,
     QueryTimeout,
     Row,
     StoreError,
     UniqueViolation,
 )
+from backstay.stores.sqlite_shape import explain, look_at
 
 T = TypeVar("T")
 
@@ -90,33 +92,68 @@ class SqliteTransaction:
         self._threads = threads
         self.acts: list[Callable[[], None]] = []
 
-    async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
-        return list(self._db.execute(statement.sql, values))
+    async def fetch(
+        self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
+    ) -> list[Row]:
+        if limit_s is not None:
+            return await self._away(self._fetch_within, statement.sql, values, limit_s)
+        return self._fetch(statement.sql, values)
+
+    def _fetch(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
+        try:
+            return list(self._db.execute(sql, values))
+        except apsw.SQLError as exc:
+            raise StoreError(explain(exc)) from exc
+
+    def _fetch_within(self, sql: str, values: Sequence[DbValue], limit_s: float) -> list[Row]:
+        deadline = time.monotonic() + limit_s
+        self._db.set_progress_handler(lambda: time.monotonic() > deadline, BUDGET_STEPS)
+        try:
+            return self._fetch(sql, values)
+        except apsw.InterruptError as exc:
+            raise QueryTimeout(limit_s) from exc
+        finally:
+            self._db.set_progress_handler(None)
+
+    async def describe(self, query: str) -> QueryShape:
+        try:
+            return look_at(self._db, query)
+        except (apsw.SQLError, apsw.AuthError) as exc:
+            raise StoreError(explain(exc)) from exc
 
     async def execute(
         self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
     ) -> int:
         if long:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, self._run, statement.sql, values)
+            await self._away(self._run, statement.sql, values)
         else:
             self._run(statement.sql, values)
         return self._db.changes()  # what triggers change does not count
+
+    async def _away(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do `work` in the writer's thread. When the job is given up, wait until SQLite has let go of it."""
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._threads, work, *arguments)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            self._db.interrupt()
+            await asyncio.wait([future])
+            raise
 
     def _run(self, sql: str, values: Sequence[DbValue]) -> None:
         try:
             self._db.execute(sql, values)
         except apsw.ConstraintError as exc:
             if getattr(exc, "extendedresult", 0) in _UNIQUE:
-                raise UniqueViolation from exc
-            raise ConstraintViolation(str(exc)) from exc
+                raise UniqueViolation(explain(exc)) from exc
+            raise ConstraintViolation(explain(exc)) from exc
         except apsw.SQLError as exc:
-            raise StoreError(str(exc)) from exc
+            raise StoreError(explain(exc)) from exc
 
     async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
         """Run one statement for many rows, off the event loop."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._run_many, statement.sql, rows)
+        await self._away(self._run_many, statement.sql, rows)
 
     def _run_many(self, sql: str, rows: Sequence[Sequence[DbValue]]) -> None:
         try:
