@@ -31,7 +31,13 @@ from backstay.records.reader import Reader
 from backstay.records.writer import Writer
 from backstay.settings import Settings, decode, encode
 from backstay.stores.base import Store, Transaction
-from backstay.stores.catalog import SELECT_COLLECTIONS, SELECT_VERSION, load_catalog, read_catalog, save_collection
+from backstay.stores.catalog import (
+    SELECT_COLLECTIONS,
+    SELECT_VERSION,
+    load_catalog,
+    read_catalog,
+    save_collection,
+)
 from backstay.stores.schema import SYSTEM_TABLES, Ddl
 from backstay.stores.sqlite import SqliteStore
 

@@ -7,13 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from tests.store.collections.conftest import World, refusal
 
 from backstay.errors import BadRequest
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo
 from backstay.records.query import RecordCall
 from backstay.stores.base import Transaction
-from tests.store.collections.conftest import World, refusal
 
 pytestmark = pytest.mark.anyio
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.store.collections.conftest import World
 
 from backstay.errors import BadRequest
 from backstay.site import Site, open_site
-from tests.store.collections.conftest import World
 
 KINDS: list[dict[str, Any]] = [
     {"type": "text"},

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.store.collections.conftest import World, refusal
 
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo
 from backstay.stores.base import Transaction
-from tests.store.collections.conftest import World, refusal
 
 pytestmark = pytest.mark.anyio
 
