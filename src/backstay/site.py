@@ -6,7 +6,7 @@ knows it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,14 +100,23 @@ class Site:
 
     _settings_text = ""
 
-    async def save_settings(self, settings: Settings) -> None:
-        """Store the settings, secrets included."""
-        text, now = encode(settings).decode(), format_date(datetime.now(UTC))
+    async def change_settings(self, change: Callable[[Settings], Settings]) -> Settings:
+        """Store what `change` makes of the settings, secrets included.
 
-        async def job(tx: Transaction) -> None:
+        It is given them as they stand within the transaction, so that of two changes at once none is lost.
+        """
+
+        async def job(tx: Transaction) -> Settings:
+            kept = await tx.fetch(SELECT_SETTINGS)
+            settings = change(decode(kept[0][0]) if kept else Settings())
+            text, now = encode(settings).decode(), format_date(datetime.now(UTC))
             await tx.execute(SAVE_SETTINGS, [text, now, now])
+            tx.after_commit(lambda: self._take_settings(settings, text))
+            return settings
 
-        await self.store.write(job)
+        return await self.store.write(job)
+
+    def _take_settings(self, settings: Settings, text: str) -> None:
         self.settings, self._settings_text = settings, text
 
     async def change_superuser(self, verb: str, email: str, password: str) -> None:
