@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -50,7 +51,12 @@ class Draft(msgspec.Struct, eq=False):
 
     @property
     def id(self) -> str:
-        return str(self.values["id"])
+        """The id of the record that is stored, or of the new one; a body can't turn to another record."""
+        return str((self.old or self.values)["id"])
+
+    def take_hashes(self, hashes: Mapping[str, str]) -> None:
+        """Put hashes in the place of the passwords which the body set; one may be hidden and not its to set."""
+        self.values |= {name: made for name, made in hashes.items() if name in self.plain}
 
     def changed(self) -> list[Field]:
         """Return the fields whose value differs from what is stored."""

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from backstay.catalog import Collection
+from backstay.catalog.casts import to_text
 from backstay.catalog.fields import DbValue, Field, PasswordField
 from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
@@ -87,7 +88,7 @@ class Writer:
             raise BadRequest(CREATE_FAILED)
         await self._check(tx, call, draft, hashes, CREATE_FAILED)
         statements = self.book.of(collection)
-        draft.values |= hashes.new
+        draft.take_hashes(hashes.new)
         await self._run(tx, draft, statements.insert, statements.bind(draft.values), CREATE_FAILED)
         return await self._reader.view_within(tx.fetch, msgspec.structs.replace(call, record_id=draft.id))
 
@@ -116,7 +117,7 @@ class Writer:
         if not await self._satisfies(tx, call, draft, call.collection.updateRule):
             raise NotFound
         await self._check(tx, call, draft, hashes, UPDATE_FAILED)
-        draft.values |= hashes.new
+        draft.take_hashes(hashes.new)
         await self._save_changes(tx, draft)
         return await self._reader.view_within(tx.fetch, call)
 
@@ -190,22 +191,24 @@ class Writer:
         collection, body = call.collection, call.body
         new: dict[str, str] = {}
         for field in collection.fields:
-            if not isinstance(field, PasswordField):
-                continue
-            plain = body.get(field.name)
-            if isinstance(plain, str) and plain and field.check_plain(plain) is None:
-                new[field.name] = await self._hasher.hash(plain)
+            if isinstance(field, PasswordField):
+                plain = str(field.cast(body.get(field.name)))
+                if plain and field.check_plain(plain) is None:
+                    new[field.name] = await self._hasher.hash(plain)
         return Hashes(new, await self._old_password_fits(call))
 
     async def _old_password_fits(self, call: RecordCall) -> str:
-        """Return the stored hash that the body's old password fits, or ''."""
-        old_password = call.body.get("oldPassword")
-        if not call.collection.is_auth or not call.record_id or not isinstance(old_password, str):
+        """Return the stored hash that the body's old password fits, or ''.
+
+        For a record that is not there it takes the same work, so that its time doesn't tell which ones are.
+        """
+        old_password = to_text(call.body.get("oldPassword"))
+        if not call.collection.is_auth or not call.record_id or not old_password:
             return ""
         statements = self.book.of(call.collection)
-        rows = await self._store.fetch(statements.load, [call.record_id]) if old_password else []
+        rows = await self._store.fetch(statements.load, [call.record_id])
         stored = str(statements.read(rows[0])["password"]) if rows else ""
-        return stored if stored and await self._hasher.matches(old_password, stored) else ""
+        return stored if await self._hasher.matches(old_password, stored) else ""
 
     async def _satisfies(self, tx: Transaction, call: RecordCall, draft: Draft, rule: str | None) -> bool:
         """Tell whether the stored record, or the one to be created, satisfies a rule."""
