@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -19,6 +20,9 @@ from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import RequestInfo, Viewer
 from backstay.records.query import ListQuery, RecordCall, ViewQuery
 from backstay.site import Site
+from backstay.stores.base import StoreError
+
+log = logging.getLogger("backstay")
 
 QUERY_MAX_BYTES = 64 << 10
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -173,6 +177,10 @@ class Door:
             reply = await self._handler(ask)
         except RequestError as exc:
             reply = error_reply(exc)
+        except StoreError:
+            # A rule or filter that fails on this request's values lets nobody pass.
+            log.warning("statement refused", exc_info=True, extra={"path": scope["path"]})
+            reply = error_reply(BadRequest())
         await reply(scope, receive, send)
 
     def _limit(self, ask: Ask) -> None:

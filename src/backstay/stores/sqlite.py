@@ -84,6 +84,14 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
     return db
 
 
+def _rows(db: apsw.Connection, sql: str, values: Sequence[DbValue]) -> list[Row]:
+    """Run a query. Raises StoreError when the values are more than SQLite can work with, as an endless pattern is."""
+    try:
+        return list(db.execute(sql, values))
+    except (apsw.SQLError, apsw.TooBigError) as exc:
+        raise StoreError(explain(exc)) from exc
+
+
 class SqliteTransaction:
     """The writer's connection, lent to one job."""
 
@@ -100,10 +108,7 @@ class SqliteTransaction:
         return self._fetch(statement.sql, values)
 
     def _fetch(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
-        try:
-            return list(self._db.execute(sql, values))
-        except apsw.SQLError as exc:
-            raise StoreError(explain(exc)) from exc
+        return _rows(self._db, sql, values)
 
     def _fetch_within(self, sql: str, values: Sequence[DbValue], limit_s: float) -> list[Row]:
         deadline = time.monotonic() + limit_s
@@ -214,7 +219,7 @@ class SqliteStore:
         if sql not in self._slow:
             self._ticks = 0
             try:
-                return list(self._reader.execute(sql, values))
+                return _rows(self._reader, sql, values)
             except apsw.InterruptError:
                 self._remember_slow(sql)
         loop = asyncio.get_running_loop()
@@ -235,7 +240,7 @@ class SqliteStore:
         deadline = time.monotonic() + self.options.query_timeout_s
         db.set_progress_handler(lambda: time.monotonic() > deadline, BUDGET_STEPS)
         try:
-            return list(db.execute(sql, values))
+            return _rows(db, sql, values)
         except apsw.InterruptError as exc:
             raise QueryTimeout(self.options.query_timeout_s) from exc
         finally:
