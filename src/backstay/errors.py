@@ -56,7 +56,7 @@ class RequestError(Exception):
 
     def body(self) -> dict[str, Any]:
         """Return the error body of the protocol (A2), with `hint` and `at` beside it when there are any."""
-        out: dict[str, Any] = {"data": dict(self.faults), "message": self.message, "status": self.status}
+        out: dict[str, Any] = {"data": _sorted(self.faults), "message": self.message, "status": self.status}
         if self.hint:
             out["hint"] = self.hint
         if self.at:
@@ -66,6 +66,13 @@ class RequestError(Exception):
     def headers(self) -> dict[str, str]:
         """Return headers which belong to this answer."""
         return {}
+
+
+def _sorted(faults: Faults) -> dict[str, Any]:
+    """Return faults in the order of their names, as the protocol sends them."""
+    return {
+        name: _sorted(fault) if isinstance(fault, Mapping) else fault for name, fault in sorted(faults.items())
+    }
 
 
 class BadRequest(RequestError):

@@ -40,7 +40,9 @@ def to_text(raw: Any) -> str:
 
 def format_number(value: float) -> str:
     """Print a number without an exponent and without a trailing `.0`."""
-    text = repr(float(value)) if isinstance(value, float) else str(value)
+    if isinstance(value, int) and abs(value) > 2**53:
+        value = float(value)  # numbers are 64-bit floats, printed by the fewest digits that tell them
+    text = repr(value)
     return format(Decimal(text), "f").removesuffix(".0") if math.isfinite(value) else text
 
 

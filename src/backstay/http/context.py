@@ -27,7 +27,8 @@ log = logging.getLogger("backstay")
 QUERY_MAX_BYTES = 64 << 10
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
-MISSING_COLLECTION = "Missing or invalid collection context."
+MISSING_COLLECTION = "Missing collection context."
+INVALID_COLLECTION = "Missing or invalid collection context."
 
 
 class Headers(Mapping[str, str]):
@@ -118,7 +119,9 @@ class Ask:
         """Return the collection in the path. Raises NotFound."""
         found = self.site.catalog.find(self.path("collection"))
         if found is None:
-            raise NotFound(MISSING_COLLECTION, hint="There is no collection with this name or id.")
+            is_write = self.scope["method"] in {"POST", "PATCH"}
+            message = INVALID_COLLECTION if is_write else MISSING_COLLECTION
+            raise NotFound(message, hint="There is no collection with this name or id.")
         return found
 
     def auth_collection(self) -> Collection:

@@ -99,7 +99,7 @@ def _is_open(catalog: Catalog, collection: Collection, keys: list[str], viewer: 
 
 def plan_expand(frame: Frame, collection: Collection, tree: ExpandTree) -> tuple[ExpandPlan, ...]:
     """Plan the statements of a tree. The frame's parameters are only looked at, each statement has a frame of its own."""
-    return tuple(_plan_relation(frame, collection, name, sub) for name, sub in tree.items())
+    return tuple(_plan_relation(frame, collection, name, sub) for name, sub in sorted(tree.items()))
 
 
 def _plan_relation(outer: Frame, collection: Collection, name: str, tree: ExpandTree) -> ExpandPlan:

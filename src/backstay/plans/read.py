@@ -107,6 +107,6 @@ def _select_rows(
     if not tree:
         return select(columns.whole.label("r"))
     table = scope.base.source
-    names = (name for name in tree if name in scope.base.collection.by_name)
+    names = (name for name in sorted(tree) if name in scope.base.collection.by_name)
     forward: list[Expression] = [table.c[name] for name in names]
     return select(columns.head.label("h"), columns.tail.label("t"), table.c.id.label("i"), *forward)
