@@ -319,12 +319,8 @@ def multipart() -> Iterator[Case]:
     text = File("note.txt", b"content", "text/plain")
     bodies: dict[str, tuple[tuple[str, str | File], ...]] = {
         "plain": (("@jsonPayload", asked),),
-        "file by dot": (("@jsonPayload", asked), ("requests.1.f", text)),
-        "file by bracket": (("@jsonPayload", asked), ("requests[1].f", text)),
         "file to nobody": (("@jsonPayload", asked), ("requests.7.f", text)),
-        "file to an unknown field": (("@jsonPayload", asked), ("requests.1.nope", text)),
         "field by text": (("@jsonPayload", asked), ("requests.0.t", "text")),
-        "file at first": (("requests.1.f", text), ("@jsonPayload", asked)),
         "broken": (("@jsonPayload", asked[:-3]),),
         "no payload": (("requests.0.method", "POST"), ("requests.0.url", records("batch"))),
     }
