@@ -34,6 +34,13 @@ Faults: TypeAlias = "Mapping[str, Fault | Faults]"
 """Faults keyed by field name; list items are keyed by their index as text."""
 
 
+def _in_order(faults: Faults) -> dict[str, Any]:
+    """Sort faults by their keys, as the protocol sends them."""
+    return {
+        key: fault if isinstance(fault, Fault) else _in_order(fault) for key, fault in sorted(faults.items())
+    }
+
+
 class RequestError(Exception):
     """An answer other than success. `message` ends with a full stop; `hint` holds nothing the viewer may not see."""
 
@@ -56,7 +63,7 @@ class RequestError(Exception):
 
     def body(self) -> dict[str, Any]:
         """Return the error body of the protocol (A2), with `hint` and `at` beside it when there are any."""
-        out: dict[str, Any] = {"data": _sorted(self.faults), "message": self.message, "status": self.status}
+        out: dict[str, Any] = {"data": _in_order(self.faults), "message": self.message, "status": self.status}
         if self.hint:
             out["hint"] = self.hint
         if self.at:
@@ -66,13 +73,6 @@ class RequestError(Exception):
     def headers(self) -> dict[str, str]:
         """Return headers which belong to this answer."""
         return {}
-
-
-def _sorted(faults: Faults) -> dict[str, Any]:
-    """Return faults in the order of their names, as the protocol sends them."""
-    return {
-        name: _sorted(fault) if isinstance(fault, Mapping) else fault for name, fault in sorted(faults.items())
-    }
 
 
 class BadRequest(RequestError):

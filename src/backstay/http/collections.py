@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.routing import BaseRoute, Route
 
-from backstay.catalog import Catalog, Collection, collection_json
+from backstay.catalog import Collection, collection_json
 from backstay.catalog.defaults import scaffolds
 from backstay.catalog.fields import BoolField, TextField
 from backstay.catalog.model import field_json
@@ -30,7 +30,6 @@ INVALID_VALUES = "An error occurred while validating the submitted data."
 STORED = Collection(
     id="_collections",
     name="_collections",
-    type="view",
     fields=(
         TextField(name="id"),
         TextField(name="name"),
@@ -60,11 +59,18 @@ async def list_collections(ask: Ask) -> Reply:
     ask.require_superuser()
     catalog, query = ask.site.catalog, ask.list_query()
     _check_names(query)
-    with_stored = Catalog([*catalog, STORED], catalog.version)
-    ids = type(query)(
-        query.page, query.per_page, query.sort, query.filter, fields="id", skip_total=query.skip_total
+    with_stored = catalog.having(STORED)
+    counts_all = not query.filter and not query.skip_total
+    ids = msgspec.structs.replace(
+        query,
+        sort=query.sort or "@rowid",
+        expand="",
+        fields="id",
+        skip_total=query.skip_total or counts_all,  # the catalog knows how many there are
     )
     page: dict[str, Any] = decoded(await ask.site.schema_reader.list(with_stored, STORED, ids, ask.info()))
+    if counts_all:
+        page |= {"totalItems": len(catalog), "totalPages": -(-len(catalog) // query.per_page)}
     found = (catalog.find(item["id"]) for item in page["items"])
     page["items"] = [collection_json(item) for item in found if item]
     return _page(page, query.fields)

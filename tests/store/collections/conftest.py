@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from backstay.catalog import Collection, collection_json
@@ -29,7 +30,9 @@ class World:
         return found
 
     def json(self, name: str) -> dict[str, Any]:
-        return collection_json(self.find(name))
+        """Return a collection as a client sees it."""
+        plain: dict[str, Any] = json.loads(msgspec.json.encode(collection_json(self.find(name))))
+        return plain
 
     async def create(self, name: str, /, *fields: Mapping[str, Any], **rest: Any) -> Collection:
         return await self.site.changes.create({"name": name, "fields": list(fields), **rest})

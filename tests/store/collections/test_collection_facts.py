@@ -73,7 +73,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -
 @pytest.fixture
 async def site(shared: Site) -> AsyncIterator[Site]:
     """The site as it was at first: importing that is one of the changes under test."""
-    fresh = [msgspec.to_builtins(collection_json(item, secrets=True)) for item in shared.catalog]
+    fresh = json.loads(msgspec.json.encode([collection_json(item, secrets=True) for item in shared.catalog]))
     version = shared.catalog.version
     yield shared
     if shared.catalog.version == version:

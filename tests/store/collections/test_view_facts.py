@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from backstay.catalog.model import field_json
@@ -100,7 +101,7 @@ async def answer(site: Site, query: str) -> Fact:
         return {"query": query, "error": exc.message.partition("\n")[2]}
     finally:
         assert site.store.version() == before, "a dry run changes nothing"
-    fields = [field_json(field) for field in found.fields]
+    fields: list[Fact] = json.loads(msgspec.json.encode([field_json(field) for field in found.fields]))
     for field in fields:
         field["id"] = re.sub("^_clone_.*", "_clone_", field["id"])
     sample = [json.loads(text) | {"collectionId": "", "collectionName": ""} for text in found.sample]
