@@ -191,8 +191,7 @@ async def open_site(data: Path) -> AsyncIterator[Site]:
 async def _open_store(data: Path) -> SqliteStore:
     path = data / DATABASE_FILE
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        store = SqliteStore(path)
+        store = _store_in(data)
         await store.open()
     except OSError as exc:
         raise SetupError(
@@ -207,6 +206,11 @@ async def _open_store(data: Path) -> SqliteStore:
             do="check that the file is a Backstay database and that this user may write to it and its folder",
         ) from exc
     return store
+
+
+def _store_in(data: Path) -> SqliteStore:
+    data.mkdir(parents=True, exist_ok=True)
+    return SqliteStore(data / DATABASE_FILE)
 
 
 async def _prepare(tx: Transaction) -> None:

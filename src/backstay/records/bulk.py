@@ -33,7 +33,7 @@ from backstay.catalog.patterns import generate
 from backstay.errors import BadRequest, Fault
 from backstay.plans.dialects.base import Dialect
 from backstay.plans.params import Statement
-from backstay.records.check import MISSING_COLLECTION, MISSING_RECORDS, NOT_UNIQUE
+from backstay.records.check import MISSING_COLLECTION, MISSING_RECORDS
 from backstay.records.draft import Draft, RecordValues
 from backstay.records.query import Body, RecordCall
 from backstay.records.unique import find_duplicates
@@ -253,10 +253,8 @@ class Bulk:
         try:
             await self._tx.execute(self._rows.insert, row)
         except UniqueViolation:
-            if await self._tx.fetch(self._rows.exists, [str(values["id"])]):
-                return {"id": NOT_UNIQUE}
             draft = Draft(self._call.collection, values, None, set(), {}, {})
-            return await find_duplicates(self._tx, self._dialect, draft)
+            return await find_duplicates(self._tx, self._dialect, self._writer.book, draft)
         return {}
 
     async def _load_one_by_one(self, rows: Sequence[Body]) -> Refused:

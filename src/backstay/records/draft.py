@@ -125,6 +125,7 @@ def _modify(draft: Draft, field: Field, modifier: str, raw: Any, *, is_set: bool
 
 def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
     """Fill in text fields which generate their values: on creation when empty, and when the body asks for it."""
+    is_new = draft.is_new
     for field in draft.collection.fields:
         if not isinstance(field, TextField):
             continue
@@ -132,12 +133,12 @@ def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
         if key in body and (superuser or not field.hidden):
             draft.sent.add(field.name)
             draft.values[field.name] = field.cast(body[key]) + (generate(pattern) if pattern else "")
-        elif draft.is_new and pattern and not draft.values[field.name]:
+        elif is_new and pattern and not draft.values[field.name]:
             draft.values[field.name] = generate(pattern)
 
 
 def _stamp(draft: Draft, now: datetime) -> None:
-    stamp = format_date(now)
+    stamp, is_new = format_date(now), draft.is_new
     for field in draft.collection.fields:
-        if isinstance(field, AutodateField) and (field.onCreate if draft.is_new else field.onUpdate):
+        if isinstance(field, AutodateField) and (field.onCreate if is_new else field.onUpdate):
             draft.values[field.name] = stamp

@@ -34,6 +34,10 @@ class RowStatements:
         page = sa.select(*columns).limit(sa.bindparam("limit")).offset(sa.bindparam("offset"))
         self.some_rows = self._compile(page)
         self.exists = self._compile(sa.select(self._dialect.number(1)).select_from(self._table).where(by_id))
+        in_any_case = sa.func.lower(self._table.c.id) == sa.func.lower(sa.bindparam("id"))
+        self.exists_in_any_case = self._compile(
+            sa.select(self._dialect.number(1)).select_from(self._table).where(in_any_case)
+        )
         ids = dialect.each(sa.bindparam("ids"), "ids")
         wanted = sa.select(ids.value).select_from(ids.source)
         self.count_ids = self._compile(

@@ -263,7 +263,7 @@ class Writer:
         try:
             await tx.execute(statement, values)
         except UniqueViolation as exc:
-            faults = await find_duplicates(tx, self._store.dialect, draft)
+            faults = await find_duplicates(tx, self._store.dialect, self.book, draft)
             raise BadRequest(message, faults) from exc
 
 
