@@ -8,11 +8,11 @@ from backstay.errors import BadRequest, Fault
 
 
 def test_faults_stand_in_the_order_of_their_keys() -> None:
-    fault = Fault("code", "message")
+    fault = Fault("code", "Message.")
     error = BadRequest("No.", {"b": fault, "a": {"10": fault, "2": fault}})
     assert msgspec.json.encode(error.body()["data"]) == (
-        b'{"a":{"10":{"code":"code","message":"message"},"2":{"code":"code","message":"message"}},'
-        b'"b":{"code":"code","message":"message"}}'
+        b'{"a":{"10":{"code":"code","message":"Message."},"2":{"code":"code","message":"Message."}},'
+        b'"b":{"code":"code","message":"Message."}}'
     )
 
 
