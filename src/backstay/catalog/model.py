@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from backstay.catalog.casts import to_number
 from backstay.catalog.fields import Field, FileField, RelationField
 
 CollectionType: TypeAlias = Literal["base", "auth", "view"]
@@ -210,6 +211,9 @@ def decode_fields(text: str | bytes) -> tuple[Field, ...]:
 def field_json(field: Field) -> dict[str, Any]:
     """Return a field as the protocol sends it: keys in order, lists never null."""
     plain: dict[str, Any] = msgspec.to_builtins(field)
+    for key in ("min", "max"):
+        if isinstance(plain.get(key), float):
+            plain[key] = to_number(plain[key])  # 5, not 5.0
     for key in ("onlyDomains", "exceptDomains", "mimeTypes", "thumbs"):
         if plain.get(key, ...) is None:
             plain[key] = []
