@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import asc, case, desc, func, select
+from sqlalchemy import asc, case, desc, func, not_, select
 
+from backstay.plans.compare import Operand
 from backstay.plans.dialects.base import Expression
 from backstay.plans.errors import TooComplex, UnknownName
 from backstay.plans.joins import hang
@@ -26,30 +27,40 @@ def parse_sort(text: str) -> tuple[tuple[str, bool], ...]:
 
 def order_by(scope: Scope, terms: tuple[tuple[str, bool], ...]) -> list[Expression]:
     """Turn terms into ORDER BY. Raises UnknownName for a term that does not exist or is not the viewer's to see."""
-    return [
-        desc(sql) if descending else asc(sql)
-        for name, descending in terms
-        if (sql := _term(scope, name, descending)) is not None
-    ]
+    keys = [key for name, descending in terms for key in _term(scope, name, descending)]
+    base = scope.base
+    return keys + scope.frame.dialect.tie_breaks(base.source, is_view=base.collection.is_view)
 
 
-def _term(scope: Scope, name: str, descending: bool) -> Expression | None:
-    dialect = scope.frame.dialect
+def _term(scope: Scope, name: str, descending: bool) -> list[Expression]:
+    dialect, base = scope.frame.dialect, scope.base
     if name == "@random":
-        return dialect.random
+        return [dialect.random]
     if name == "@rowid":
-        if scope.base.collection.is_view:
-            return scope.base.source.c.id
-        return dialect.row_order(scope.base.source)
+        key = base.source.c.id if base.collection.is_view else dialect.row_order(base.source)
+        return [dialect.ordered(key, descending=descending, nullable=False)]
     if not name:
-        raise UnknownName(name, scope.base.collection.name)
+        raise UnknownName(name, base.collection.name)
     operand = path_operand(scope, name)
-    sql = operand.sql
+    keys = dialect.sort_keys(operand)
     if operand.guards:
-        sql = case((operand.guards[0], sql), else_=dialect.null)
-    if not operand.joins:
-        return sql
-    best = func.max(sql) if descending else func.min(sql)
-    unit = dialect.unit
-    query = select(best).select_from(hang(unit, operand.joins))
+        keys = [case((operand.guards[0], key), else_=dialect.null) for key in keys]
+    if operand.joins:
+        keys = [_outermost(scope, operand, keys, position, descending) for position in range(len(keys))]
+    is_own = operand.is_column and "." not in name and not base.collection.is_view and not operand.guards
+    return [dialect.ordered(key, descending=descending, nullable=not is_own) for key in keys]
+
+
+def _outermost(
+    scope: Scope, operand: Operand, keys: list[Expression], position: int, descending: bool
+) -> Expression:
+    """Return the key at `position` of the value, out of many, which comes first in a descending or ascending order."""
+    dialect, unit = scope.frame.dialect, scope.frame.dialect.unit
+    source = hang(unit, operand.joins)
+    if len(keys) == 1:
+        query = select(func.max(keys[0]) if descending else func.min(keys[0])).select_from(source)
+    else:
+        order = [desc(key) if descending else asc(key) for key in keys]
+        query = select(keys[position]).select_from(source).where(not_(dialect.is_null(operand)))
+        query = query.order_by(*order).limit(dialect.number(1))
     return query.correlate_except(unit, *(join.source for join in operand.joins)).scalar_subquery()
