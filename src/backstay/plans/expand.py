@@ -138,6 +138,7 @@ def _plan_relation(outer: Frame, collection: Collection, name: str, tree: Expand
     query = (
         query.select_from(scope.joins.apply(table))
         .where(chosen)
+        .order_by(*dialect.tie_breaks(table, is_view=target.is_view))
         .limit(frame.dialect.number(EXPAND_RECORDS_MAX + 1))
     )
     rule = target.viewRule

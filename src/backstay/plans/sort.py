@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import asc, case, desc, func, not_, select
 
 from backstay.plans.compare import Operand
-from backstay.plans.dialects.base import Expression
+from backstay.plans.dialects.base import Dialect, Expression
 from backstay.plans.errors import TooComplex, UnknownName
 from backstay.plans.joins import hang
 from backstay.plans.limits import SORT_MAX_TERMS, SORT_TERM_MAX_CHARS
@@ -29,6 +29,8 @@ def order_by(scope: Scope, terms: tuple[tuple[str, bool], ...]) -> list[Expressi
     """Turn terms into ORDER BY. Raises UnknownName for a term that does not exist or is not the viewer's to see."""
     keys = [key for name, descending in terms for key in _term(scope, name, descending)]
     base = scope.base
+    if any(name == "@rowid" for name, _ in terms):
+        return keys
     return keys + scope.frame.dialect.tie_breaks(base.source, is_view=base.collection.is_view)
 
 
@@ -42,13 +44,18 @@ def _term(scope: Scope, name: str, descending: bool) -> list[Expression]:
     if not name:
         raise UnknownName(name, base.collection.name)
     operand = path_operand(scope, name)
-    keys = dialect.sort_keys(operand)
+    keys: list[Expression] = dialect.sort_keys(operand)
     if operand.guards:
-        keys = [case((operand.guards[0], key), else_=dialect.null) for key in keys]
+        guard = operand.guards[0]
+        keys = [_guarded(guard, key, dialect) for key in keys]
     if operand.joins:
         keys = [_outermost(scope, operand, keys, position, descending) for position in range(len(keys))]
     is_own = operand.is_column and "." not in name and not base.collection.is_view and not operand.guards
     return [dialect.ordered(key, descending=descending, nullable=not is_own) for key in keys]
+
+
+def _guarded(guard: Expression, key: Expression, dialect: Dialect) -> Expression:
+    return case((guard, key), else_=dialect.null)
 
 
 def _outermost(

@@ -27,7 +27,8 @@ _DATE_FORMAT: Final[Mapping[str, str]] = {
     "m": "%m", "p": "%p", "R": "%H:%i", "S": "%s", "T": "%H:%i:%s", "V": "%v", "Y": "%Y",
     "s": EPOCH, "u": WEEKDAY_7, "w": "%w", "%": "%%",
 }  # fmt: skip
-_UNKNOWN = frozenset("abcCDEhinNOoqQrtvxXyzZABKLc")
+_OTHERS = frozenset("egJklPUW")
+"""Codes that SQLite knows and the databases do not."""
 _PART = re.compile(r"%(.?)|([^%]+)", re.DOTALL)
 _SHIFT = re.compile(r"([+-]?\d{1,9}(?:\.\d{1,6})?) *(second|minute|hour|day|month|year)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -75,10 +76,10 @@ def _format(text: str, form: str) -> str | None:
             out.append(_quote(plain) if form == "to_char" else plain)
         elif code in codes:
             out.append(codes[code])
-        elif not code or code in _UNKNOWN:
-            return None
-        else:
+        elif code in _OTHERS:
             raise UntranslatableTime(f"%{code}")
+        else:
+            return None
     return "".join(out)
 
 

@@ -21,6 +21,7 @@ does not match, as it does elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from string import ascii_uppercase
 
 from sqlalchemy import BigInteger, Double, FromClause, asc, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects.mysql.base import MySQLDialect
@@ -38,6 +39,10 @@ _EXACT_MAX = 9e18
 _NUMBERS = ("INTEGER", "UNSIGNED INTEGER", "DOUBLE", "DECIMAL")
 
 
+_REPLACE = "replace(" * len(ascii_uppercase)
+_LETTERS = "".join(f", '{letter}', '{letter.lower()}')" for letter in ascii_uppercase)
+
+
 class JsonRows(GenericFunction[str]):
     """JSON_TABLE with a row for each element of a list, in a column `value`."""
 
@@ -48,6 +53,22 @@ class JsonRows(GenericFunction[str]):
 @compiles(JsonRows, "mysql")
 def _json_rows(element: JsonRows, compiler, **kw):  # type: ignore[no-untyped-def]  # SQLAlchemy's own types are open
     return f"JSON_TABLE({compiler.process(element.clauses, **kw)})"
+
+
+class AsciiLower(GenericFunction[str]):
+    """A text with its ASCII letters in lower case: LOWER changes all, so a text with others goes letter by letter."""
+
+    name = "backstay_ascii_lower"
+    inherit_cache = True
+
+
+@compiles(AsciiLower, "mysql")
+def _ascii_lower(element: AsciiLower, compiler, **kw):  # type: ignore[no-untyped-def]  # as above
+    def text() -> str:  # anew for each place, so that each gets its parameters
+        return str(compiler.process(element.clauses, **kw))
+
+    is_ascii = f"length({text()}) = char_length({text()})"
+    return f"CASE WHEN {is_ascii} THEN lower({text()}) ELSE {_REPLACE}{text()}{_LETTERS} END"
 
 
 class MysqlDialect(TypedDialect):
@@ -63,9 +84,6 @@ class MysqlDialect(TypedDialect):
 
     def text(self, value: str) -> Expression:
         return literal_column("'" + value.replace("\\", "\\\\").replace("'", "''") + "'")
-
-    def is_true(self, column: Expression) -> Expression:
-        return column == self.true
 
     def bool_number(self, value: Expression) -> Expression:
         return value
@@ -91,12 +109,7 @@ class MysqlDialect(TypedDialect):
         return self.lower_text(text).like(pattern)  # `\` escapes by itself
 
     def lower_text(self, text: Expression) -> Expression:
-        """Lower ASCII letters alone: LOWER changes all, so a text with others goes letter by letter."""
-        letters = text
-        for code in range(ord("A"), ord("Z") + 1):
-            letters = func.replace(letters, self.text(chr(code)), self.text(chr(code).lower()))
-        is_ascii = func.length(text) == func.char_length(text)
-        return case((is_ascii, func.lower(text)), else_=letters)
+        return AsciiLower(text)
 
     # -- lists and JSON -------------------------------------------------------------------------------------
 

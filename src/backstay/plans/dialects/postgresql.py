@@ -63,9 +63,6 @@ class PostgresqlDialect(TypedDialect):
     def false(self) -> Expression:
         return literal_column("FALSE", Boolean())
 
-    def is_true(self, column: Expression) -> Expression:
-        return column.is_(self.true)
-
     @property
     def unknown(self) -> Expression:
         return cast(self.null, Boolean())
