@@ -1,7 +1,7 @@
 # One short command per job. A fresh machine needs Python 3.11 or later, sh and make: the first command that needs
 # it makes .venv and installs into it; later ones find it ready until pyproject.toml or constraints.txt change.
 #
-#   make demo HTTP=127.0.0.1:9000 DATA=/tmp/demo      ARGS="..." goes to the command as it is
+#   make demo HTTP=127.0.0.1:9000 DATA=elsewhere      ARGS="..." goes to the command as it is
 
 BIN := .venv/bin
 HTTP ?=

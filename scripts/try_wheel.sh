@@ -11,7 +11,7 @@ trap '[ -z "$demo" ] || kill -KILL "$demo" 2>/dev/null || true; rm -rf "$place"'
 cd "$place"
 mkdir home
 
-python=${PYTHON:-python3}
+python=${PYTHON:-$(dirname "$constraints")/.venv/bin/python}
 "$python" -m venv env
 env/bin/python -m pip install -qq --disable-pip-version-check --constraint "$constraints" "$wheel[demo]"
 

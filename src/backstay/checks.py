@@ -192,6 +192,7 @@ def is_url(value: str) -> bool:
 EMAIL_MAX_CHARS = 320
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a0-\uffff-]"
 _MAIL_LABEL = r"[A-Za-z0-9\u00a0-\uffff](?:[A-Za-z0-9_~\u00a0-\uffff-]*[A-Za-z0-9\u00a0-\uffff])?"
+_SPACE = re.compile(r"\s")
 _EMAIL = re.compile(
     rf"{_ATEXT}+(?:\.{_ATEXT}+)*@(?:{_MAIL_LABEL}\.)+[A-Za-z\u00a0-\uffff][A-Za-z0-9\u00a0-\uffff-]*\.?"
 )
@@ -208,7 +209,7 @@ def email(value: str) -> Fault | None:
 
 def is_email(value: str) -> bool:
     """Say whether `value` is a bare e-mail address with a full domain."""
-    if len(value) > EMAIL_MAX_CHARS or ".." in value or re.search(r"\s", value):
+    if len(value) > EMAIL_MAX_CHARS or ".." in value or _SPACE.search(value):
         return False
     return _EMAIL.fullmatch(value) is not None
 

@@ -14,15 +14,31 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong with one submitted value. `code` is a promise: never reused, never renamed."""
+    """What is wrong with one submitted value. `code` is a promise: never reused, never renamed.
+
+    message: a sentence; it gets its capital and its full stop here, as the protocol sends it
+    """
 
     code: str
     message: str
     params: dict[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        text = self.message.strip()
+        if text and not text.endswith((".", "!", "?")):
+            text += "."
+        msgspec.structs.force_setattr(self, "message", text[:1].upper() + text[1:])
+
 
 Faults: TypeAlias = "Mapping[str, Fault | Faults]"
 """Faults keyed by field name; list items are keyed by their index as text."""
+
+
+def _in_order(faults: Faults) -> dict[str, Any]:
+    """Sort faults by their keys, as the protocol sends them."""
+    return {
+        key: fault if isinstance(fault, Fault) else _in_order(fault) for key, fault in sorted(faults.items())
+    }
 
 
 class RequestError(Exception):
@@ -47,7 +63,7 @@ class RequestError(Exception):
 
     def body(self) -> dict[str, Any]:
         """Return the error body of the protocol (A2), with `hint` and `at` beside it when there are any."""
-        out: dict[str, Any] = {"data": dict(self.faults), "message": self.message, "status": self.status}
+        out: dict[str, Any] = {"data": _in_order(self.faults), "message": self.message, "status": self.status}
         if self.hint:
             out["hint"] = self.hint
         if self.at:

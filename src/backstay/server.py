@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import resource
 import signal
 import socket
@@ -56,6 +57,7 @@ def run(options: ServeOptions, *, create: Create | None = None, ready: Ready | N
         return serve_here(options, make, on_ready)
     from backstay.supervisor import supervise
 
+    _load_code(own_application=create is None)
     return supervise(options.workers, lambda started: serve_here(options, make, started), on_ready)
 
 
@@ -111,6 +113,13 @@ def _application(options: ServeOptions) -> ASGIApp:
     from backstay.app import create_asgi
 
     return create_asgi(options)
+
+
+def _load_code(*, own_application: bool) -> None:
+    """Import before the fork what all workers use, so that they share its memory. Nothing is opened or started."""
+    modules = ["uvloop", "granian.server.embed", "backstay.lifespan"]
+    for name in [*modules, "backstay.app"] if own_application else modules:
+        importlib.import_module(name)
 
 
 def _raise_open_files() -> None:

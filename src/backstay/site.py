@@ -6,7 +6,7 @@ knows it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
 from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
-from backstay.collections.changes import Body, Changes, load_catalog
+from backstay.collections.changes import Body, Changes
 from backstay.errors import BadRequest, NotFound, SetupError
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
@@ -31,7 +31,13 @@ from backstay.records.reader import Reader
 from backstay.records.writer import Writer
 from backstay.settings import Settings, decode, encode
 from backstay.stores.base import Store, Transaction
-from backstay.stores.catalog import SELECT_COLLECTIONS, SELECT_VERSION, read_catalog, save_collection
+from backstay.stores.catalog import (
+    SELECT_COLLECTIONS,
+    SELECT_VERSION,
+    load_catalog,
+    read_catalog,
+    save_collection,
+)
 from backstay.stores.schema import SYSTEM_TABLES, Ddl
 from backstay.stores.sqlite import SqliteStore
 
@@ -94,14 +100,23 @@ class Site:
 
     _settings_text = ""
 
-    async def save_settings(self, settings: Settings) -> None:
-        """Store the settings, secrets included."""
-        text, now = encode(settings).decode(), format_date(datetime.now(UTC))
+    async def change_settings(self, change: Callable[[Settings], Settings]) -> Settings:
+        """Store what `change` makes of the settings, secrets included.
 
-        async def job(tx: Transaction) -> None:
+        It is given them as they stand within the transaction, so that of two changes at once none is lost.
+        """
+
+        async def job(tx: Transaction) -> Settings:
+            kept = await tx.fetch(SELECT_SETTINGS)
+            settings = change(decode(kept[0][0]) if kept else Settings())
+            text, now = encode(settings).decode(), format_date(datetime.now(UTC))
             await tx.execute(SAVE_SETTINGS, [text, now, now])
+            tx.after_commit(lambda: self._take_settings(settings, text))
+            return settings
 
-        await self.store.write(job)
+        return await self.store.write(job)
+
+    def _take_settings(self, settings: Settings, text: str) -> None:
         self.settings, self._settings_text = settings, text
 
     async def change_superuser(self, verb: str, email: str, password: str) -> None:
@@ -176,8 +191,7 @@ async def open_site(data: Path) -> AsyncIterator[Site]:
 async def _open_store(data: Path) -> SqliteStore:
     path = data / DATABASE_FILE
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        store = SqliteStore(path)
+        store = _store_in(data)
         await store.open()
     except OSError as exc:
         raise SetupError(
@@ -192,6 +206,11 @@ async def _open_store(data: Path) -> SqliteStore:
             do="check that the file is a Backstay database and that this user may write to it and its folder",
         ) from exc
     return store
+
+
+def _store_in(data: Path) -> SqliteStore:
+    data.mkdir(parents=True, exist_ok=True)
+    return SqliteStore(data / DATABASE_FILE)
 
 
 async def _prepare(tx: Transaction) -> None:

@@ -23,6 +23,20 @@ class Raw(msgspec.Struct, frozen=True):
     type: str = "application/json"
 
 
+class Padded(msgspec.Struct, frozen=True):
+    """A JSON body with `size` letters x between two texts, made when it is sent."""
+
+    before: str
+    size: int
+    after: str = '"}'
+
+
+class Template(msgspec.Struct, frozen=True):
+    """A JSON body as text, in which kept values stand as they were; of lists only the items."""
+
+    text: str
+
+
 class Form(msgspec.Struct, frozen=True):
     """A url-encoded body; names may repeat."""
 
@@ -58,6 +72,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     mask:    dotted paths whose values are random; `*` stands for every key or index
     headers_compared: names of answer headers which must be equal too
     unordered: dotted path of a list whose order says nothing
+    any_order: the real server's keys come in random order
     quiet:   preparation; its answer is compared by status only
     """
 
@@ -70,6 +85,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     mask: tuple[str, ...] = ()
     headers_compared: tuple[str, ...] = ()
     unordered: str = ""
+    any_order: bool = False
     quiet: bool = False
 
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.conformance.cases import Case, Json, Step, add, case, delete, drop, field, get, make, patch, post, records, send
+from tests.conformance.cases import (
+    Case,
+    Json,
+    Step,
+    case,
+    delete,
+    drop,
+    get,
+    make,
+    patch,
+    post,
+    records,
+    send,
+)
 from tests.conformance.cases_auth import NEW, OTHER, SECRET, TWICE, bearer, identity, make_accounts
 from tests.conformance.servers import EMAIL, PASSWORD
 
@@ -42,7 +55,9 @@ def creates() -> Iterator[Case]:
     """Yield accounts as a superuser, a guest and a signed-in person make them."""
     for who in ("superuser", "guest", "ann"):
         steps = [post(records("accounts_new"), body, who) for body in CREATES]
-        yield case(f"accounts: create as {who}", *make_accounts("accounts_new"), *steps, *drop("accounts_new"))
+        yield case(
+            f"accounts: create as {who}", *make_accounts("accounts_new"), *steps, *drop("accounts_new")
+        )
     yield case(
         "accounts: create closed",
         *make_accounts("accounts_new", createRule=None),
@@ -106,7 +121,12 @@ def updates() -> Iterator[Case]:
                     *make_accounts("accounts_change", manageRule=manage),
                     patch(one, change, who, headers=headers),
                     get(one),
-                    post("/api/collections/accounts_change/auth-refresh", {}, "guest", headers=bearer("{{new}}")),
+                    post(
+                        "/api/collections/accounts_change/auth-refresh",
+                        {},
+                        "guest",
+                        headers=bearer("{{new}}"),
+                    ),
                     *drop("accounts_change"),
                 )
 
@@ -120,7 +140,11 @@ def seen() -> Iterator[Case]:
             steps.append(send("GET", one, who="guest", headers=headers))
             steps.append(send("GET", other, who="guest", headers=headers))
             steps.append(send("GET", records("accounts_seen") + "?sort=id", who="guest", headers=headers))
-            steps.append(send("GET", records("accounts_seen") + "?filter=email='new@b.co'", who="guest", headers=headers))
+            steps.append(
+                send(
+                    "GET", records("accounts_seen") + "?filter=email='new@b.co'", who="guest", headers=headers
+                )
+            )
             steps.append(patch(one, {"name": "new"}, "guest", headers=headers))
         yield case(
             f"accounts: seen, managed by [{manage}]",
@@ -174,16 +198,31 @@ def superusers() -> Iterator[Case]:
         patch(one, {"verified": False}),
         patch(one, {"emailVisibility": True}),
         patch(one, {"email": "third@example.com"}),
-        post("/api/collections/_superusers/auth-with-password", identity("third@example.com", SECRET), "guest", keep={"two": "token"}),
+        post(
+            "/api/collections/_superusers/auth-with-password",
+            identity("third@example.com", SECRET),
+            "guest",
+            keep={"two": "token"},
+        ),
         send("GET", one, who="guest", headers=bearer("{{two}}")),
-        patch(one, {"password": "fresh-1234", "passwordConfirm": "fresh-1234"}, "guest", headers=bearer("{{two}}")),
+        patch(
+            one,
+            {"password": "fresh-1234", "passwordConfirm": "fresh-1234"},
+            "guest",
+            headers=bearer("{{two}}"),
+        ),
         send("GET", "/api/settings?fields=meta.appName", who="guest", headers=bearer("{{two}}")),
         patch(one, {"password": "fresh-1234"}),
         delete(one, "ann"),
         delete(one),
         delete(one),
     )
-    login = post("/api/collections/_superusers/auth-with-password", identity(EMAIL, PASSWORD), "guest", keep={"id": "record.id"})
+    login = post(
+        "/api/collections/_superusers/auth-with-password",
+        identity(EMAIL, PASSWORD),
+        "guest",
+        keep={"id": "record.id"},
+    )
     yield case("accounts: the last superuser", login, delete(records("_superusers", "{{id}}")), login)
     yield case(
         "accounts: superusers' collection",

@@ -34,6 +34,15 @@ REFRESH = "/api/collections/people/auth-refresh"
 NEW = "authrecord00001"
 OTHER = "authrecord00002"
 SECRET = "auth-1234"
+CHEAP = {
+    "name": "password",
+    "type": "password",
+    "system": True,
+    "hidden": True,
+    "required": True,
+    "min": 8,
+    "cost": 4,
+}
 TWICE: dict[str, Json] = {"password": SECRET, "passwordConfirm": SECRET}
 
 
@@ -123,7 +132,7 @@ def methods() -> Iterator[Case]:
     options: dict[str, Json] = {"passwordAuth": {"enabled": True, "identityFields": ["email", "nick"]}}
     yield case(
         "auth: methods by identity fields",
-        make(collection, [field("text", "nick")], type="auth", indexes=[index], **options),
+        make(collection, [field("text", "nick"), CHEAP], type="auth", indexes=[index], **options),
         get("/api/collections/auth_methods/auth-methods", "guest"),
         add(collection, id=NEW, email="a@b.co", nick="nick@b.co", **TWICE),
         add(collection, id=OTHER, email="nick@b.co", nick="second", **TWICE),
@@ -141,7 +150,7 @@ def methods() -> Iterator[Case]:
     nocase = "CREATE UNIQUE INDEX `idx_auth_nocase` ON `auth_nocase` (`nick` COLLATE NOCASE)"
     yield case(
         "auth: identity regardless of case",
-        make("auth_nocase", [field("text", "nick")], type="auth", indexes=[nocase], **options),
+        make("auth_nocase", [field("text", "nick"), CHEAP], type="auth", indexes=[nocase], **options),
         add("auth_nocase", email="a@b.co", nick="Nick", **TWICE),
         *(
             post("/api/collections/auth_nocase/auth-with-password", identity(who, SECRET), "guest")
@@ -151,17 +160,30 @@ def methods() -> Iterator[Case]:
     )
 
 
-AUTH_RULES = (None, "", "verified = true", "name = 'in'", "@request.context = 'password'", "@request.body.identity != ''")
+AUTH_RULES = (
+    None,
+    "",
+    "verified = true",
+    "name = 'in'",
+    "@request.context = 'password'",
+    "@request.body.identity != ''",
+)
 
 
 def auth_rules() -> Iterator[Case]:
     """Yield the rule that guards every sign-in."""
     url = "/api/collections/auth_rules/auth-with-password"
     refresh = "/api/collections/auth_rules/auth-refresh"
-    for rule in (*AUTH_RULES, "@request.query.key = 'k'", "@request.headers.x_key = ''", "@request.auth.id = ''", "1 = 2"):
+    for rule in (
+        *AUTH_RULES,
+        "@request.query.key = 'k'",
+        "@request.headers.x_key = ''",
+        "@request.auth.id = ''",
+        "1 = 2",
+    ):
         yield case(
             f"auth: rule [{rule}]",
-            make("auth_rules", [field("text", "name")], type="auth", authRule=rule),
+            make("auth_rules", [field("text", "name"), CHEAP], type="auth", authRule=rule),
             add("auth_rules", id=NEW, email="in@b.co", name="in", verified=True, **TWICE),
             add("auth_rules", id=OTHER, email="out@b.co", name="out", **TWICE),
             post(url, identity("in@b.co", SECRET), "guest", keep={"in": "token"}),
@@ -177,7 +199,7 @@ def auth_rules() -> Iterator[Case]:
         )
     yield case(
         "auth: a rule that changes",
-        make("auth_rules", [field("text", "name")], type="auth", listRule="@request.auth.id != ''"),
+        make("auth_rules", [field("text", "name"), CHEAP], type="auth", listRule="@request.auth.id != ''"),
         add("auth_rules", id=NEW, email="in@b.co", name="in", **TWICE),
         post(url, identity("in@b.co", SECRET), "guest", keep={"in": "token"}),
         get(records("auth_rules"), "guest"),
@@ -192,7 +214,7 @@ def auth_rules() -> Iterator[Case]:
     )
     yield case(
         "auth: bad rules",
-        make("auth_rules", [field("text", "name")], type="auth"),
+        make("auth_rules", [field("text", "name"), CHEAP], type="auth"),
         patch("/api/collections/auth_rules", {"authRule": "nope = 1"}),
         patch("/api/collections/auth_rules", {"manageRule": "nope = 1"}),
         patch("/api/collections/auth_rules", {"manageRule": ""}),
@@ -209,7 +231,12 @@ def forged(**claims: Json) -> str:
 
 def tokens() -> Iterator[Case]:
     """Yield what an Authorization header may hold, at doors that need one and doors that do not."""
-    claims: dict[str, Json] = {"id": PEOPLE["ann"], "type": "auth", "collectionId": "people_col_0001", "exp": 9999999999}
+    claims: dict[str, Json] = {
+        "id": PEOPLE["ann"],
+        "type": "auth",
+        "collectionId": "people_col_0001",
+        "exp": 9999999999,
+    }
     unsigned = forged(**claims).rsplit(".", 1)[0] + "."
     headers = {
         "plain": "{{ann}}",
@@ -299,7 +326,6 @@ def impersonate() -> Iterator[Case]:
     )
 
 
-CHEAP = {"name": "password", "type": "password", "system": True, "hidden": True, "required": True, "min": 8, "cost": 4}
 RIVALS = [field("text", "name"), field("text", "role"), CHEAP]
 
 
@@ -337,7 +363,9 @@ def deaths() -> Iterator[Case]:
         "truncate": (delete("/api/collections/auth_deaths/truncate"),),
     }
     for name, steps in changes.items():
-        yield case(f"auth: a token after {name}", *make_accounts("auth_deaths"), *steps, again, *drop("auth_deaths"))
+        yield case(
+            f"auth: a token after {name}", *make_accounts("auth_deaths"), *steps, again, *drop("auth_deaths")
+        )
     yield case(
         "auth: a token after a change by oneself",
         *make_accounts("auth_deaths"),

@@ -29,12 +29,23 @@ def references() -> Iterator[Case]:
         both: Json = [A, B] if name.startswith("multi") else A
         yield case(
             f"delete: referred to by {name}",
-            type(made)(method="POST", url=made.url, body=made.body, who="superuser", keep={"target": "id"}, quiet=True),
-            make(source, [relation, field("text", "t"), field("autodate", "u", onCreate=True, onUpdate=True)]),
+            type(made)(
+                method="POST",
+                url=made.url,
+                body=made.body,
+                who="superuser",
+                keep={"target": "id"},
+                quiet=True,
+            ),
+            make(
+                source, [relation, field("text", "t"), field("autodate", "u", onCreate=True, onUpdate=True)]
+            ),
             add(target, id=A),
             add(target, id=B),
             add(source, id=A, r=both, t="both"),
-            add(source, id=B, r=A, t="one") if name != "multi minSelect" else add(source, id=B, r=both, t="one"),
+            add(source, id=B, r=A, t="one")
+            if name != "multi minSelect"
+            else add(source, id=B, r=both, t="one"),
             add(source, id=C, r=B, t="other") if name != "multi minSelect" else add(source, id=C, r=both),
             delete(records(target, A), "guest"),
             get(records(source), sort="id"),
@@ -114,8 +125,16 @@ def refusals() -> Iterator[Case]:
         records("_otps", "nope"),
     )
     for aim in aims:
-        yield case(f"delete: refused {aim.split('/', 3)[3]}", *(delete(aim, who) for who in ("guest", "dan", "member")))
-    su = (records("posts", "nope"), records("nope", A), records("post_stats", "post00000000001"), records("_superusers", "nope"))
+        yield case(
+            f"delete: refused {aim.split('/', 3)[3]}",
+            *(delete(aim, who) for who in ("guest", "dan", "member")),
+        )
+    su = (
+        records("posts", "nope"),
+        records("nope", A),
+        records("post_stats", "post00000000001"),
+        records("_superusers", "nope"),
+    )
     for aim in su:
         yield case(f"delete: refused to superusers {aim.split('/', 3)[3]}", delete(aim))
 

@@ -61,7 +61,15 @@ EXPANDS = {
         "post.details_via_post.post",
         "post.inner_via_post,post.author",
     ),
-    records("links", "link00000000002"): ("post", "posts", "inner", "locked", "post.author", "posts.author", "inner,post"),
+    records("links", "link00000000002"): (
+        "post",
+        "posts",
+        "inner",
+        "locked",
+        "post.author",
+        "posts.author",
+        "inner,post",
+    ),
     records("links", "link00000000003"): ("post", "posts", "inner", "locked", "post.author", "lockeds,posts"),
     records("posts", "post00000000001"): (
         "author",
@@ -96,7 +104,13 @@ EXPANDS = {
         "comments_via_post(post)",
         "comments(post)",
     ),
-    records("posts", "post00000000004"): ("author", "author,editors", "editors", "comments_via_post", "details_via_post"),
+    records("posts", "post00000000004"): (
+        "author",
+        "author,editors",
+        "editors",
+        "comments_via_post",
+        "details_via_post",
+    ),
     records("comments", "comment00000006"): ("post", "author", "post,author", "post.author,author.team"),
     records("comments", "comment00000004"): ("post", "post.author", "author"),
     records("people", "annannannannann"): (
@@ -108,8 +122,19 @@ EXPANDS = {
         "posts_via_author.notes",
         "team.people_via_team",
     ),
-    records("everything", "everything00005"): ("self", "self.self", "self.self.teams", "teams", "everything_via_self", "team"),
-    records("everything", "everything00002"): ("everything_via_self", "everything_via_self.everything_via_self", "team,teams"),
+    records("everything", "everything00005"): (
+        "self",
+        "self.self",
+        "self.self.teams",
+        "teams",
+        "everything_via_self",
+        "team",
+    ),
+    records("everything", "everything00002"): (
+        "everything_via_self",
+        "everything_via_self.everything_via_self",
+        "team,teams",
+    ),
     records("post_stats", "post00000000001"): (
         "author",
         "author.team",
@@ -145,7 +170,9 @@ def lists_expanded() -> Iterator[Case]:
         ("post_stats", "author"),
     )
     for collection, expand in asks:
-        steps = (get(records(collection), who, expand=expand, sort="id") for who in ("superuser", "guest", "ben"))
+        steps = (
+            get(records(collection), who, expand=expand, sort="id") for who in ("superuser", "guest", "ben")
+        )
         yield case(f"expand: list of {collection} [{expand}]", *steps)
     yield case("expand: twice", get(LINK + "?expand=post&expand=inner", "superuser"))
 

@@ -119,16 +119,35 @@ def picks() -> Iterator[Case]:
     """Yield picks on a record, a list, and an account."""
     for fields in PICKS:
         yield case(f"fields: view [{fields}]", get(POST, "guest", expand=EXPAND, fields=fields))
-    for fields in ("*", "id", "items", "items.id", "page", "page,id", "totalItems", "nope", "id,expand.author.name", "meta.lang"):
-        yield case(f"fields: list [{fields}]", get(records("posts"), "guest", sort="id", expand="author", fields=fields))
+    for fields in (
+        "*",
+        "id",
+        "items",
+        "items.id",
+        "page",
+        "page,id",
+        "totalItems",
+        "nope",
+        "id,expand.author.name",
+        "meta.lang",
+    ):
+        yield case(
+            f"fields: list [{fields}]",
+            get(records("posts"), "guest", sort="id", expand="author", fields=fields),
+        )
     yield case("fields: email", get(records("people", "benbenbenbenben"), "guest", fields="email,id"))
-    yield case("fields: password", get(records("people", "benbenbenbenben"), "superuser", fields="id,password,tokenKey"))
+    yield case(
+        "fields: password",
+        get(records("people", "benbenbenbenben"), "superuser", fields="id,password,tokenKey"),
+    )
     yield case("fields: twice", get(POST + "?fields=id&fields=title", "guest"))
 
 
 def excerpts() -> Iterator[Case]:
     """Yield texts cut at several places."""
-    make = post("/api/collections", {"name": "excerpts", "type": "base", "viewRule": "", "fields": FIELDS}, quiet=True)
+    make = post(
+        "/api/collections", {"name": "excerpts", "type": "base", "viewRule": "", "fields": FIELDS}, quiet=True
+    )
     steps = [make]
     for number, text in enumerate(EXCERPTS):
         record_id = f"excerpt{number:08}"
@@ -146,7 +165,15 @@ FIELDS = [{"type": "text", "name": "text"}]
 def elsewhere() -> Iterator[Case]:
     """Yield picks on answers which hold no records."""
     login = {"identity": "ann@example.com", "password": PEOPLE_PASSWORD}
-    for fields in ("token", "record.name", "record", "*", "record.*", "nope", "record.email,token:excerpt(3)"):
+    for fields in (
+        "token",
+        "record.name",
+        "record",
+        "*",
+        "record.*",
+        "nope",
+        "record.email,token:excerpt(3)",
+    ):
         url = f"/api/collections/people/auth-with-password?fields={fields}"
         yield case(f"fields: sign-in [{fields}]", post(url, login, "guest"))
     for fields in ("code", "message", "nope", "*", "data", "code,message:excerpt(3)"):
@@ -155,10 +182,14 @@ def elsewhere() -> Iterator[Case]:
         yield case(f"fields: settings [{fields}]", get("/api/settings", fields=fields))
     for fields in ("name", "fields.name", "fields", "id,indexes", "nope", "authToken.duration", "*"):
         yield case(f"fields: collection [{fields}]", get("/api/collections/people", fields=fields))
-    yield case("fields: collections", get("/api/collections", fields="name", sort="name", filter="name = 'people'"))
+    yield case(
+        "fields: collections", get("/api/collections", fields="name", sort="name", filter="name = 'people'")
+    )
     yield case("fields: error", get("/api/nope", fields="message"))
     yield case("fields: record error", get(records("posts", "nope"), "guest", fields="message"))
-    yield case("fields: methods", get("/api/collections/people/auth-methods", "guest", fields="password.enabled"))
+    yield case(
+        "fields: methods", get("/api/collections/people/auth-methods", "guest", fields="password.enabled")
+    )
     yield case("fields: scaffolds", get("/api/collections/meta/scaffolds", fields="base.type,auth.authRule"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.conformance.cases import Case, Expected, case, get, listing, records
 
-PAGES = (
+PAGES: tuple[dict[str, object], ...] = (
     {},
     {"page": 1},
     {"page": 2, "perPage": 5},
@@ -81,19 +81,32 @@ def pages() -> Iterator[Case]:
     )
     twice = "?page=2&page=1&perPage=5&perPage=4&sort=id&sort=-id&fields=id"
     yield case("list: parameters twice", get(records("everything") + twice, "guest"))
-    yield case("list: bad escape in query", get(records("everything") + "?filter=%zz&page=2&perPage=5", "guest"))
-    yield case("list: semicolon in query", get(records("everything") + "?page=2;perPage=5&sort=id&fields=id", "guest"))
-    yield case("list: plus is space", get(records("everything") + "?filter=text+=+'Hello+World'&fields=id", "guest"))
+    yield case(
+        "list: bad escape in query", get(records("everything") + "?filter=%zz&page=2&perPage=5", "guest")
+    )
+    yield case(
+        "list: semicolon in query",
+        get(records("everything") + "?page=2;perPage=5&sort=id&fields=id", "guest"),
+    )
+    yield case(
+        "list: plus is space", get(records("everything") + "?filter=text+=+'Hello+World'&fields=id", "guest")
+    )
 
 
 def limits() -> Iterator[Case]:
     """Yield filters of the greatest length and number of parts, and one more."""
     for count in (100, 199, 200, 201, 300):
         filter = "||".join("id=''" for _ in range(count))
-        yield case(f"list: {count} expressions", listing("everything", filter), listing("everything", filter, "guest"))
+        yield case(
+            f"list: {count} expressions",
+            listing("everything", filter),
+            listing("everything", filter, "guest"),
+        )
     for length in (3499, 3500, 3501, 5000):
         filter = "text='" + "a" * (length - 7) + "'"
-        yield case(f"list: filter of {length}", listing("everything", filter), listing("everything", filter, "guest"))
+        yield case(
+            f"list: filter of {length}", listing("everything", filter), listing("everything", filter, "guest")
+        )
     for length in (3499, 3500, 3501):
         filter = "text='" + "ä" * (length - 7) + "'"
         yield case(f"list: filter of {length} letters", listing("everything", filter, "guest"))
@@ -107,10 +120,31 @@ def limits() -> Iterator[Case]:
 
 def doors() -> Iterator[Case]:
     """Yield lists of every collection by everybody."""
-    collections = ("everything", "teams", "people", "members", "posts", "comments", "details", "locked", "inner", "links")
-    for collection in (*collections, "post_stats", "everything_col1", "nope", "EVERYTHING", "_superusers", "_otps"):
+    collections = (
+        "everything",
+        "teams",
+        "people",
+        "members",
+        "posts",
+        "comments",
+        "details",
+        "locked",
+        "inner",
+        "links",
+    )
+    for collection in (
+        *collections,
+        "post_stats",
+        "everything_col1",
+        "nope",
+        "EVERYTHING",
+        "_superusers",
+        "_otps",
+    ):
         sort = "id" if collection == "post_stats" else "@rowid"
-        steps = (get(records(collection), who, sort=sort) for who in ("superuser", "guest", "ann", "ben", "member"))
+        steps = (
+            get(records(collection), who, sort=sort) for who in ("superuser", "guest", "ann", "ben", "member")
+        )
         if collection == "_superusers":
             steps = (get(records(collection), who, fields="email") for who in ("superuser", "guest", "ann"))
         if collection == "_otps":

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tests.conformance.cases import Case, Json, Step, add, case, delete, drop, field, get, make, patch, post, records
+from tests.conformance.cases import (
+    Case,
+    Json,
+    Step,
+    add,
+    case,
+    delete,
+    drop,
+    field,
+    get,
+    make,
+    patch,
+    post,
+    records,
+)
 
 WHO = ("superuser", "guest", "ann", "ben", "member")
 A, B = "rulerecord00001", "rulerecord00002"
@@ -30,7 +44,15 @@ def through_doors(name: str, rule: str | None, doors: Sequence[str] = DOORS) -> 
     rules: dict[str, Json] = {f"{door}Rule": rule if door in doors else "" for door in DOORS}
     steps: list[Step] = [
         make(collection, FIELDS, **rules),
-        add(collection, id=A, t="x", n=1, p="annannannannann", ps=["annannannannann", "benbenbenbenben"], s=["a", "b"]),
+        add(
+            collection,
+            id=A,
+            t="x",
+            n=1,
+            p="annannannannann",
+            ps=["annannannannann", "benbenbenbenben"],
+            s=["a", "b"],
+        ),
         add(collection, id=B, t="y", n=2, b=True, h="hidden"),
     ]
     for who in WHO:
@@ -45,7 +67,15 @@ def through_doors(name: str, rule: str | None, doors: Sequence[str] = DOORS) -> 
         steps += [
             delete(records(collection, A), quiet=True),
             delete(records(collection, B), quiet=True),
-            add(collection, id=A, t="x", n=1, p="annannannannann", ps=["annannannannann", "benbenbenbenben"], s=["a"]),
+            add(
+                collection,
+                id=A,
+                t="x",
+                n=1,
+                p="annannannannann",
+                ps=["annannannannann", "benbenbenbenben"],
+                s=["a"],
+            ),
             add(collection, id=B, t="y", n=2, b=True, h="hidden"),
         ]
     return case(f"rules: {name} [{rule}]", *steps, *drop(collection))
@@ -139,7 +169,15 @@ CREATES: dict[str, tuple[Json, ...]] = {
         {"p": "nope"},
         {"p": "", "ps": []},
     ),
-    "json": ({}, {"j": {"a": 1}}, {"j": {"a": {"b": "x"}}}, {"j": "x"}, {"j": [1, 2]}, {"j": None}, {"j": '{"a":1}'}),
+    "json": (
+        {},
+        {"j": {"a": 1}},
+        {"j": {"a": {"b": "x"}}},
+        {"j": "x"},
+        {"j": [1, 2]},
+        {"j": None},
+        {"j": '{"a":1}'},
+    ),
     "email": ({}, {"e": "A@B.CO"}, {"e": "a@b.co"}, {"e": "bad"}),
 }
 CREATE_RULES: dict[str, tuple[str, ...]] = {
@@ -188,7 +226,13 @@ CREATE_RULES: dict[str, tuple[str, ...]] = {
         "n > 1",
         "n = 5",
     ),
-    "bool": ("@request.body.b = true", "@request.body.b = false", "@request.body.b != true", "b = true", "b = false"),
+    "bool": (
+        "@request.body.b = true",
+        "@request.body.b = false",
+        "@request.body.b != true",
+        "b = true",
+        "b = false",
+    ),
     "list": (
         "@request.body.s:length = 2",
         "@request.body.s:length > 0",
@@ -247,7 +291,12 @@ CREATE_RULES: dict[str, tuple[str, ...]] = {
         "j.0 = 1",
         "j = null",
     ),
-    "email": ("@request.body.e:lower = 'a@b.co'", "@request.body.e = 'a@b.co'", "e:lower = 'a@b.co'", "e ~ '@b'"),
+    "email": (
+        "@request.body.e:lower = 'a@b.co'",
+        "@request.body.e = 'a@b.co'",
+        "e:lower = 'a@b.co'",
+        "e ~ '@b'",
+    ),
 }
 
 
@@ -406,7 +455,9 @@ def refused() -> Iterator[Case]:
     for rule in REFUSED:
         name = rule[:40] if len(rule) < 100 else f"{rule[:20]}... of {len(rule)}"
         steps = [make("rules_refused", FIELDS)]
-        steps += [patch("/api/collections/rules_refused", {f"{door}Rule": rule}) for door in ("list", "create")]
+        steps += [
+            patch("/api/collections/rules_refused", {f"{door}Rule": rule}) for door in ("list", "create")
+        ]
         steps += [get(records("rules_refused"), "ann"), post(records("rules_refused"), {"t": "x"}, "ann")]
         yield case(f"rules: saved [{name}]", *steps, *drop("rules_refused"))
 

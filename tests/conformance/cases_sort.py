@@ -138,7 +138,15 @@ PATHS = {
         "nick",
         "posts_via_author.title",
     ),
-    "posts": ("author.name", "author.email", "author.team.title", "team.rank", "meta.lang", "published", "notes"),
+    "posts": (
+        "author.name",
+        "author.email",
+        "author.team.title",
+        "team.rank",
+        "meta.lang",
+        "published",
+        "notes",
+    ),
     "post_stats": ("comments", "double", "whole", "heading", "author.name", "labels", "@rowid"),
     "members": ("name", "email"),
 }

@@ -14,7 +14,12 @@ from tests.conformance.cases import Json, field
 from tests.conformance.servers import EMAIL, PASSWORD
 from tests.conformance.talk import Talker
 
-PEOPLE = {"ann": "annannannannann", "ben": "benbenbenbenben", "cat": "catcatcatcatcat", "dan": "dandandandandan"}
+PEOPLE = {
+    "ann": "annannannannann",
+    "ben": "benbenbenbenben",
+    "cat": "catcatcatcatcat",
+    "dan": "dandandandandan",
+}
 PEOPLE_PASSWORD = "people-1234"
 MEMBER = "guestmember0001"
 OWN = "@request.auth.id = id"
@@ -22,7 +27,15 @@ SIGNED_IN = "@request.auth.id != ''"
 
 
 def collections() -> Iterator[dict[str, Json]]:
-    """Yield the collections, those referred to first; `pbc_` ids are PocketBase's own way to name them."""
+    """Yield the collections, those referred to first."""
+    yield from accounts()
+    yield everything()
+    yield from posting()
+    yield from linking()
+
+
+def accounts() -> Iterator[dict[str, Json]]:
+    """Describe teams, the people in them, and members whom nobody else sees."""
     yield {
         "id": "teams_col_00001",
         "name": "teams",
@@ -68,7 +81,10 @@ def collections() -> Iterator[dict[str, Json]]:
         "deleteRule": None,
         "fields": [field("text", "name")],
     }
-    yield everything()
+
+
+def posting() -> Iterator[dict[str, Json]]:
+    """Describe posts, and what refers to them: many comments, one detail."""
     yield {
         "id": "posts_col_00001",
         "name": "posts",
@@ -118,6 +134,10 @@ def collections() -> Iterator[dict[str, Json]]:
         ],
         "indexes": ["CREATE UNIQUE INDEX `idx_details_post` ON `details` (`post`)"],
     }
+
+
+def linking() -> Iterator[dict[str, Json]]:
+    """Describe collections that not everybody may see, others that point to them, and a view."""
     yield {
         "id": "locked_col_0001",
         "name": "locked",
@@ -254,7 +274,7 @@ def everything_rows() -> Iterator[dict[str, Json]]:
     )
     yield row(
         4,
-        text="100%_\\done's \"quoted\"",
+        text='100%_\\done\'s "quoted"',
         text2="100",
         number=100,
         number2=0.1,
@@ -268,6 +288,11 @@ def everything_rows() -> Iterator[dict[str, Json]]:
         json="just text",
         geo={"lon": 180, "lat": 90},
     )
+    yield from odd_rows()
+
+
+def odd_rows() -> Iterator[dict[str, Json]]:
+    """Yield records with values that look like something else."""
     yield row(
         5,
         text="123",
@@ -295,11 +320,21 @@ def everything_rows() -> Iterator[dict[str, Json]]:
         selects=["it's"],
         json=True,
     )
-    yield row(7, text=" padded ", text2="line\nbreak\ttab", number=5e-324, number2=1.7e308, json=[], date="2024-02-29")
+    yield row(
+        7,
+        text=" padded ",
+        text2="line\nbreak\ttab",
+        number=5e-324,
+        number2=1.7e308,
+        json=[],
+        date="2024-02-29",
+    )
     yield row(8, text="null", text2="", number=1234567890123456789, json="", selects=["green", "blue"])
     yield row(9, text="a/*b*/c // d", text2="--", number=42, json={}, teams=["team00000000001"], bool=True)
     yield row(10, text="2024-02-29 12:30:15.123Z", text2="2024", number=2024, json=[1, 1, 2], whole=2024)
-    yield row(11, text="a" * 300, text2="A" * 300, number=7, json={"a": [{"b": 1}, {"b": 2}], "0": "zero"}, whole=7)
+    yield row(
+        11, text="a" * 300, text2="A" * 300, number=7, json={"a": [{"b": 1}, {"b": 2}], "0": "zero"}, whole=7
+    )
     yield row(12, text="Zoë", text2="zoë", number=7, json="false", email="dup@example.com", whole=7)
 
 
@@ -310,7 +345,10 @@ def records() -> Iterator[tuple[str, dict[str, Json]]]:
     yield "teams", {"id": "team00000000003", "title": "Blue", "rank": 0}
     for name, more in people():
         login = {"password": PEOPLE_PASSWORD, "passwordConfirm": PEOPLE_PASSWORD}
-        yield "people", {"id": PEOPLE[name], "email": f"{name}@example.com", "name": name.title(), **login, **more}
+        yield (
+            "people",
+            {"id": PEOPLE[name], "email": f"{name}@example.com", "name": name.title(), **login, **more},
+        )
     login = {"password": PEOPLE_PASSWORD, "passwordConfirm": PEOPLE_PASSWORD}
     yield "members", {"id": MEMBER, "email": "member@example.com", "name": "Mia", **login}
     for record in everything_rows():
@@ -323,8 +361,14 @@ def records() -> Iterator[tuple[str, dict[str, Json]]]:
     yield "details", {"id": "detail000000002", "post": "post00000000003", "note": "third"}
     yield "locked", {"id": "locked000000001", "title": "one", "post": "post00000000001"}
     yield "locked", {"id": "locked000000002", "title": "two", "post": "post00000000002"}
-    yield "inner", {"id": "inner0000000001", "title": "in", "post": "post00000000001", "locked": "locked000000001"}
-    yield "inner", {"id": "inner0000000002", "title": "out", "post": "post00000000002", "locked": "locked000000002"}
+    yield (
+        "inner",
+        {"id": "inner0000000001", "title": "in", "post": "post00000000001", "locked": "locked000000001"},
+    )
+    yield (
+        "inner",
+        {"id": "inner0000000002", "title": "out", "post": "post00000000002", "locked": "locked000000002"},
+    )
     yield from links()
 
 
@@ -376,9 +420,29 @@ def posts() -> Iterator[dict[str, Json]]:
         "editors": [ann],
         "team": "team00000000002",
     }
-    yield {"id": "post00000000003", "title": "third post", "status": "open", "score": 10, "author": ben, "editors": [dan]}
-    yield {"id": "post00000000004", "title": "Ownerless", "status": "draft", "labels": ["c", "d"], "meta": {"lang": "de"}}
-    yield {"id": "post00000000005", "title": "fifth", "status": "open", "labels": ["a"], "score": -5, "author": cat}
+    yield {
+        "id": "post00000000003",
+        "title": "third post",
+        "status": "open",
+        "score": 10,
+        "author": ben,
+        "editors": [dan],
+    }
+    yield {
+        "id": "post00000000004",
+        "title": "Ownerless",
+        "status": "draft",
+        "labels": ["c", "d"],
+        "meta": {"lang": "de"},
+    }
+    yield {
+        "id": "post00000000005",
+        "title": "fifth",
+        "status": "open",
+        "labels": ["a"],
+        "score": -5,
+        "author": cat,
+    }
 
 
 def comments() -> Iterator[dict[str, Json]]:

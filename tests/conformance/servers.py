@@ -51,17 +51,26 @@ def free_port() -> int:
         return port
 
 
+def environment() -> dict[str, str]:
+    """Return the environment, with search paths that hold in another folder too."""
+    paths = [str(Path(path).resolve()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 @contextmanager
 def running(command: list[str], folder: Path) -> Iterator[httpx.Client]:
     """Serve an empty site with one superuser; yield a client of it."""
     data, log = folder / "data", folder / "log.txt"
     subprocess.run(
-        complete(command, data, "superuser", "upsert", EMAIL, PASSWORD), check=True, capture_output=True, timeout=60
+        complete(command, data, "superuser", "upsert", EMAIL, PASSWORD),
+        check=True,
+        capture_output=True,
+        timeout=60,
     )
     address = f"127.0.0.1:{free_port()}"
     with log.open("wb") as out:
         arguments = complete(command, data, "serve", "--http", address)
-        process = subprocess.Popen(arguments, stdout=out, stderr=out, cwd=folder)
+        process = subprocess.Popen(arguments, stdout=out, stderr=out, cwd=folder, env=environment())
         try:
             with httpx.Client(base_url=f"http://{address}", timeout=30, trust_env=False) as client:
                 wait_until_up(client, process, log)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from tests.conformance.cases import Case, File, Form, Json, Multipart, Nothing, Raw, Step
+from tests.conformance.cases import Case, File, Form, Json, Multipart, Nothing, Padded, Raw, Step, Template
 
 BOUNDARY = "conformance-part-5f3a"
 
@@ -49,7 +49,10 @@ class Talker:
         reply = self.client.request(step.method, fill(step.url, kept), content=content, headers=headers)
         answer = Answer(status=reply.status_code, body=parse(reply), headers=reply.headers)
         for name, path in step.keep.items():
-            kept[name] = str(at_path(answer.body, path))
+            value = at_path(answer.body, path)
+            kept[name] = (
+                value if isinstance(value, str) else json.dumps(value).removeprefix("[").removesuffix("]")
+            )
         return answer
 
 
@@ -87,6 +90,10 @@ def encode_body(body: Json, kept: Mapping[str, str]) -> tuple[bytes, str]:
             return b"", ""
         case Raw():
             return body.content, body.type
+        case Padded():
+            return f"{body.before}{'x' * body.size}{body.after}".encode(), "application/json"
+        case Template():
+            return fill(body.text, kept).encode(), "application/json"
         case Form():
             pairs = [(name, fill(value, kept)) for name, value in body.pairs]
             return urlencode(pairs).encode(), "application/x-www-form-urlencoded"
@@ -105,5 +112,9 @@ def encode_multipart(body: Multipart, kept: Mapping[str, str]) -> bytes:
             disposition = f'Content-Disposition: form-data; name="{name}"; filename="{value.name}"'
             lines += [disposition.encode(), f"Content-Type: {value.type}".encode(), b"", value.content]
         else:
-            lines += [f'Content-Disposition: form-data; name="{name}"'.encode(), b"", fill(value, kept).encode()]
+            lines += [
+                f'Content-Disposition: form-data; name="{name}"'.encode(),
+                b"",
+                fill(value, kept).encode(),
+            ]
     return b"\r\n".join([*lines, f"--{BOUNDARY}--".encode(), b""])

@@ -23,7 +23,8 @@ def all_cases() -> Iterator[Case]:
 
 
 CASES = [
-    pytest.param(case, id=case.name, marks=[pytest.mark.differs] if case.differs else []) for case in all_cases()
+    pytest.param(case, id=case.name, marks=[pytest.mark.differs] if case.differs else [])
+    for case in all_cases()
 ]
 
 

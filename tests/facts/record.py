@@ -145,10 +145,37 @@ def fresh_site(client: httpx.Client) -> Callable[[Line], Line]:
     return ask
 
 
+VIEWED: Line = json.loads((HERE / "viewed.json").read_text())
+"""What the queries of `views.jsonl` read from: collections, and records of them."""
+
+
+def views(client: httpx.Client) -> Callable[[Line], Line]:
+    """What a view query gives, by a dry run."""
+    for collection in VIEWED["collections"]:
+        client.post("/api/collections", json=collection).raise_for_status()
+    for name, records in VIEWED["records"].items():
+        for record in records:
+            client.post(f"/api/collections/{name}/records", json=record).raise_for_status()
+
+    def ask(line: Line) -> Line:
+        answer = client.post("/api/collections/meta/dry-run-view", json={"query": line["query"]})
+        body = answer.json()
+        if not answer.is_success:
+            return {"query": line["query"], "error": body["message"].partition("\n")[2]}
+        for field in body["fields"]:
+            field["id"] = re.sub("^_clone_.*", "_clone_", field["id"])
+        for record in body["sample"]:
+            record["collectionId"] = record["collectionName"] = ""
+        return {"query": line["query"], **body}
+
+    return ask
+
+
 TOPICS: dict[str, Callable[[httpx.Client], Callable[[Line], Line]]] = {
     "fresh": fresh_site,
     "settings": settings,
     "collections": collections,
+    "views": views,
 }
 
 

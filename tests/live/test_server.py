@@ -94,7 +94,7 @@ def test_a_signal_stops_it_with_exit_code_0(workers: int, number: signal.Signals
         assert server.get().endswith(" yes"), "the state of the start is there for requests"
         code, out, err = server.stop(number)
     assert (code, err) == (0, "")
-    assert out == "stopped\n" * workers
+    assert out.count("stopped") == workers
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -107,7 +107,7 @@ def test_a_request_in_flight_is_answered_before_it_stops(workers: int) -> None:
         assert read_all(link).endswith(" yes")
         code, out, _ = server.stop()
         assert time.monotonic() - began_s < 2
-    assert (code, out) == (0, "stopped\n" * workers)
+    assert (code, out.count("stopped")) == (0, workers)
 
 
 @pytest.mark.parametrize("path", ["/stream", "/flood"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backstay.catalog.model import collection_json
 from backstay.errors import NotFound
 from backstay.plans.params import Statement
 from backstay.site import Site, open_site
@@ -109,10 +110,14 @@ def test_bad_rows_are_told_and_the_others_stay(tmp_path: Path) -> None:
 def test_leaving_with_an_exception_undoes_all(tmp_path: Path) -> None:
     async def work(site: Site) -> None:
         await site.create_collection(BOOKS)
-        with pytest.raises(ZeroDivisionError):
+
+        async def load_and_fail() -> None:
             async with site.bulk("books") as bulk:
                 await bulk.load([{"title": "One"}])
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await load_and_fail()
         assert await rows_of(site, "SELECT count(*) FROM books") == [(0,)]
         async with site.bulk("books") as bulk:
             assert await bulk.load([{"title": "One"}]) == [], "the site goes on"
@@ -144,6 +149,41 @@ def test_relations_must_lead_somewhere(tmp_path: Path) -> None:
                 ]
             )
         assert codes(refused) == [(1, {"by": "validation_missing_rel_records"})]
+
+    run(tmp_path, work)
+
+
+def test_rows_may_lead_to_each_other_unless_one_is_refused(tmp_path: Path) -> None:
+    """`e` is refused by its unique name, which only the database knows, so `d` and then `c` go with it."""
+
+    async def work(site: Site) -> None:
+        tree = await site.create_collection(
+            {
+                "name": "tree",
+                "type": "base",
+                "fields": [{"name": "name", "type": "text", "max": 5}],
+                "indexes": ["CREATE UNIQUE INDEX idx_tree_name ON tree (name)"],
+            }
+        )
+        parent = {"name": "parent", "type": "relation", "collectionId": tree.id, "maxSelect": 1}
+        await site.changes.update(tree.id, {"fields": [*collection_json(tree)["fields"], parent]})
+        rows = [
+            ("a", "b", "a"),
+            ("b", "", "b"),
+            ("c", "d", "c"),
+            ("d", "e", "d"),
+            ("e", "", "b"),
+            ("f", "g", "f"),
+        ]
+        rows.append(("g", "", "much too long"))
+        async with site.bulk("tree") as bulk:
+            refused = await bulk.load(
+                [{"id": key * 15, "parent": to * 15, "name": name} for key, to, name in rows]
+            )
+        missing = {"parent": "validation_missing_rel_records"}
+        assert [index for index, _ in refused] == [2, 3, 4, 5, 6]
+        assert codes(refused)[:4] == [(2, missing), (3, missing), (4, {"name": NOT_UNIQUE}), (5, missing)]
+        assert await rows_of(site, "SELECT name, substr(parent, 1, 1) FROM tree") == [("a", "b"), ("b", "")]
 
     run(tmp_path, work)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
@@ -39,9 +40,10 @@ def to_text(raw: Any) -> str:
 
 def format_number(value: float) -> str:
     """Print a number without an exponent and without a trailing `.0`."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    return repr(value)
+    if isinstance(value, int) and abs(value) > 2**53:
+        value = float(value)  # numbers are 64-bit floats, printed by the fewest digits that tell them
+    text = repr(value)
+    return format(Decimal(text), "f").removesuffix(".0") if math.isfinite(value) else text
 
 
 def to_number(raw: Any) -> int | float:
@@ -120,7 +122,7 @@ def to_date(raw: Any) -> str:
         match raw:
             case bool():
                 return ""
-            case int() | float():
+            case int() | float() if raw != 0:
                 moment = _EPOCH + timedelta(seconds=raw)
             case str() if raw:
                 return _text_to_date(raw)
@@ -139,8 +141,6 @@ def _parse_date(text: str) -> datetime | None:
     found = _ISO.fullmatch(text)
     if found:
         return _from_iso(found)
-    if text.lstrip("-").isdigit():
-        return _EPOCH + timedelta(seconds=int(text))
     for layout in _LAYOUTS:
         try:
             return datetime.strptime(text.removesuffix(" UTC"), layout).replace(tzinfo=UTC)

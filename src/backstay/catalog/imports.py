@@ -50,14 +50,15 @@ def plan_import(
         drafts = [_draft(catalog, body, delete_missing, secret) for body in bodies]
     except Misfit as misfit:
         reason = f"Failed to import the collections configuration. Raw error:\n{misfit}"
-        raise _failure(reason) from misfit
+        raise import_failure(reason) from misfit
     drafts.sort(key=lambda draft: (draft.is_view, draft.created, draft.updated))
     kept = {draft.id for draft in drafts}
     deleted = [item for item in catalog if delete_missing and item.id not in kept and not item.system]
     return ImportPlan(tuple(deleted), tuple(_dated(catalog, draft, now) for draft in drafts))
 
 
-def _failure(message: str) -> BadRequest:
+def import_failure(message: str) -> BadRequest:
+    """Return the answer to an import that can't be made."""
     fault = Fault("validation_collections_import_failure", message)
     return BadRequest("Failed to import collections.", {"collections": fault})
 
@@ -109,8 +110,10 @@ def check_import(catalog: Catalog, plan: ImportPlan, judge: Judge) -> tuple[Cata
             draft, old=catalog.find(draft.id), catalog=after, judge=judge, siblings=plan.drafts
         )
         if faults:
-            text = json.dumps(_plain(faults), indent=2, ensure_ascii=False, sort_keys=True)
-            raise _failure(f'Data validations failed for collection "{draft.name}" ({draft.id}):\n{text}.')
+            text = json.dumps(plain_text(faults), indent=2, ensure_ascii=False, sort_keys=True)
+            raise import_failure(
+                f'Data validations failed for collection "{draft.name}" ({draft.id}):\n{text}.'
+            )
         checked.append(done)
     return Catalog((*stay, *checked)), tuple(checked)
 
@@ -130,9 +133,10 @@ _UNSENTENCED = (
 """Codes whose messages the protocol writes in lower case where they stand inside another message."""
 
 
-def _plain(faults: Faults | Fault) -> Any:
+def plain_text(faults: Faults | Fault) -> Any:
+    """Return faults with their bare messages, as they stand inside another message."""
     if not isinstance(faults, Fault):
-        return {name: _plain(fault) for name, fault in faults.items()}
+        return {name: plain_text(fault) for name, fault in faults.items()}
     if faults.code.startswith(_UNSENTENCED):
         return faults.message[:1].lower() + faults.message[1:].removesuffix(".")
     return faults.message.removesuffix(".") if faults.code == "validation_invalid_rule" else faults.message

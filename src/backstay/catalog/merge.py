@@ -56,7 +56,7 @@ def created(
     Raises BadRequest when `body` has values of the wrong type.
     """
     try:
-        kind = overlay(_Kind(), body)
+        kind = overlay(_Kind(), body, fold=True)
     except Misfit as misfit:
         raise _malformed(
             "Failed to load the collection type data due to invalid formatting.", misfit

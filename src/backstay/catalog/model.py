@@ -187,6 +187,10 @@ class Catalog:
         """Return the collection with this id or name (case does not count), or None."""
         return self._all.get(key) or self._names.get(key.lower())
 
+    def having(self, *collections: Collection) -> Catalog:
+        """Return a catalog with `collections` in place of those with their ids."""
+        return Catalog((*self, *collections), self.version)
+
     def references(self, target: Collection) -> list[tuple[Collection, RelationField]]:
         """Return every relation field, of any collection that stores records, which points to `target`."""
         return [

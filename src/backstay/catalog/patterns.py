@@ -8,6 +8,7 @@ from __future__ import annotations
 import re as std_re
 import secrets
 import string
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -58,17 +59,28 @@ def check_generator(pattern: str) -> str | None:
     return None
 
 
+_ONE_CLASS = std_re.compile(r"\^(\[[A-Za-z0-9_-]+\][+*])\$")
+_NOTHING = std_re.compile("(?!)")
+
+
 @lru_cache(maxsize=512)
-def _compiled(pattern: str) -> re2._Regexp:
-    return re2.compile(pattern, _QUIET)
+def _matcher(pattern: str) -> Callable[[str], object]:
+    """Return what finds a pattern in a text.
+
+    The patterns of ids and tokens, one class of ASCII characters from start to end, go to the standard library: they
+    are linear there too, and a call costs a tenth of what RE2's costs from Python.
+    """
+    try:
+        searched = re2.compile(pattern, _QUIET).search
+    except re2.error:
+        return _NOTHING.search
+    simple = _ONE_CLASS.fullmatch(pattern)
+    return std_re.compile(simple[1]).fullmatch if simple else searched
 
 
 def matches(pattern: str, value: str) -> bool:
     """Tell whether `pattern` is found in `value`; a pattern that does not compile matches nothing."""
-    try:
-        return _compiled(pattern).search(value) is not None
-    except re2.error:
-        return False
+    return _matcher(pattern)(value) is not None
 
 
 class _Alphabet(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +58,8 @@ def _load_apart(data: Path) -> None:
 
 
 def _load(data: Path) -> int:
+    import asyncio
+
     from backstay.demo import CREDIT, DEMO_EMAIL, Loaded, is_loaded, load_demo
     from backstay.site import open_site
 

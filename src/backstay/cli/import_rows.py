@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
@@ -115,6 +114,8 @@ class Account:
 
 
 def _import(source: Source, into: str, *, skip_errors: bool, data: str | None, as_json: bool) -> int:
+    import asyncio
+
     from backstay.importing import load_file
     from backstay.site import open_site
 

@@ -5,7 +5,6 @@ Works on the data folder itself, so it helps when nobody can sign in any more; t
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Callable
@@ -96,6 +95,8 @@ DONE = {"create": "Created", "update": "Updated", "upsert": "Saved", "delete": "
 
 
 def _change(verb: str, email: str, password: str, *, data: str | None, as_json: bool) -> None:
+    import asyncio
+
     from backstay.site import open_site
 
     folder = data_folder(data)

@@ -33,7 +33,7 @@ class Bulk(Protocol):
 
 
 class Catalog(Protocol):
-    def find(self, name: str) -> Any: ...
+    def find(self, key: str) -> Any: ...
 
 
 class Site(Protocol):

@@ -84,15 +84,18 @@ class Common:
             (value for name, value in scope["headers"] if name == b"access-control-request-headers"), b""
         )
         reply = Reply(b"", 204)
-        reply.headers = [(b"access-control-allow-methods", METHODS), (b"access-control-max-age", b"86400")]
+        reply.headers = [
+            (b"access-control-allow-methods", METHODS),
+        ]
         if asked:
             reply.headers.append((b"access-control-allow-headers", asked))
         return reply
 
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer for paths that lead nowhere."""
-    await error_reply(NotFound("File not found."))(scope, receive, send)
+    """Answer for paths that lead nowhere: for those which are read, they are files that are not there."""
+    message = "File not found." if scope["method"] in {"GET", "HEAD"} else None
+    await error_reply(NotFound(message))(scope, receive, send)
 
 
 class _Routes(Router):

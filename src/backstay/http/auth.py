@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute, Route
+from typing import Any
+
+from starlette.routing import BaseRoute
 
 from backstay.accounts.sign_in import auth_of
 from backstay.errors import BadRequest, Fault, Forbidden, NotFound, Unauthorized
-from backstay.http.bodies import parse_body
+from backstay.http.bodies import UNSUPPORTED, parse_body
 from backstay.http.context import Ask, Door
-from backstay.http.replies import Reply, json_reply, picked
+from backstay.http.replies import Reply, json_reply, parse_picker, picked
+from backstay.http.routing import Route
 
 IMPERSONATE_MAX_S = 94_670_856
 INVALID_LOAD = "An error occurred while loading the submitted data."
@@ -16,20 +19,28 @@ INVALID_LOAD = "An error occurred while loading the submitted data."
 
 async def auth_with_password(ask: Ask) -> Reply:
     ask.auth_collection()
-    try:
-        body = (await parse_body(ask.request)).values
-    except BadRequest as exc:
-        raise BadRequest(INVALID_LOAD, hint=exc.hint, at=exc.at) from exc
+    body = await _auth_body(ask)
+    parse_picker(ask.fields)
     call = ask.call(body).by(ask.info(body, context="password"))
     return _token_reply(await ask.site.sign_in.with_password(call), ask)
 
 
+async def _auth_body(ask: Ask) -> dict[str, Any]:
+    try:
+        return (await parse_body(ask.request)).values
+    except BadRequest as exc:
+        message = exc.message if exc.message == UNSUPPORTED else INVALID_LOAD
+        raise BadRequest(message, hint=exc.hint, at=exc.at) from exc
+
+
 async def auth_refresh(ask: Ask) -> Reply:
-    signed_in = ask.signed_in
+    signed_in, collection = ask.signed_in, ask.collection()
     if signed_in is None:
         raise Unauthorized
-    if signed_in.claims.collection_id != ask.collection().id:
-        raise Forbidden("The authorized record is not allowed to perform this action.")
+    own = signed_in.viewer.collection
+    if own is None or own.id != collection.id:
+        raise Forbidden(f"The request requires auth record from {own.name if own else 'that'} collection.")
+    parse_picker(ask.fields)
     return _token_reply(await ask.site.sign_in.refresh(ask.call(), signed_in), ask)
 
 
@@ -39,7 +50,7 @@ async def impersonate(ask: Ask) -> Reply:
     record = await ask.site.viewers.load(collection, ask.path("id"))
     if record is None:
         raise NotFound
-    body = (await parse_body(ask.request)).values
+    body = await _auth_body(ask)
     duration = body.get("duration") or 0
     if isinstance(duration, bool) or not isinstance(duration, int):
         raise BadRequest(INVALID_LOAD, hint="'duration' is a whole number of seconds.")

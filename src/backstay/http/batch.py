@@ -9,13 +9,14 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from backstay.catalog.fields.base import REQUIRED
 from backstay.errors import BadRequest, Fault, Faults, Forbidden, NotFound, RequestError
 from backstay.http.bodies import parse_body
-from backstay.http.context import MISSING_COLLECTION, Ask, Door, query_values
+from backstay.http.context import Ask, Door, Headers, query_values
 from backstay.http.replies import Reply
+from backstay.http.routing import Route
 from backstay.records.query import RecordCall, ViewQuery
 from backstay.records.writer import Hashes
 from backstay.stores.base import Transaction
@@ -61,7 +62,10 @@ async def batch(ask: Ask) -> Reply:
         raise Forbidden(
             "Batch requests are not allowed.", hint="A superuser can allow them: settings, batch.enabled."
         )
-    parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
+    try:
+        parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
+    except BadRequest as exc:
+        raise BadRequest("Failed to read the submitted batch data.", hint=exc.hint, at=exc.at) from exc
     parsed.refuse_files("Batch transaction failed.")
     items = _read(parsed.values, limits.max_requests)
     try:
@@ -138,11 +142,15 @@ async def _understand(ask: Ask, item: BatchItem) -> Write:
         )
     collection = ask.site.catalog.find(unquote(found[1]))
     if collection is None:
-        raise NotFound(MISSING_COLLECTION)
+        raise NotFound("Missing collection context.")
     query = query_values(raw_query.encode())
     body = item.body or {}
     method = "POST" if item.method == "PUT" else item.method
-    info = msgspec.structs.replace(ask.info(body, context="batch"), method=method, query=query)
+    own = Headers([(name.lower().encode(), value.encode()) for name, value in (item.headers or {}).items()])
+    headers = {**ask.info().headers, **{name: own[name] for name in own if name != "authorization"}}
+    info = msgspec.structs.replace(
+        ask.info(body, context="batch"), method=method, query=query, headers=headers
+    )
     record_id = unquote(one[2]) if one else ""
     if item.method == "PUT" and body.get("id"):
         record_id = str(body["id"])

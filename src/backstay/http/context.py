@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -19,11 +20,15 @@ from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import RequestInfo, Viewer
 from backstay.records.query import ListQuery, RecordCall, ViewQuery
 from backstay.site import Site
+from backstay.stores.base import StoreError
+
+log = logging.getLogger("backstay")
 
 QUERY_MAX_BYTES = 64 << 10
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 MISSING_COLLECTION = "Missing collection context."
+INVALID_COLLECTION = "Missing or invalid collection context."
 
 
 class Headers(Mapping[str, str]):
@@ -94,7 +99,7 @@ class Ask:
             if name == b"authorization":
                 token = value.decode("latin-1").strip()
                 if token[:7].lower() == "bearer ":
-                    token = token[7:].strip()
+                    token = token[7:]
                 if token:
                     self._signed_in = await self.site.viewers.find(self.site.catalog, token)
                 return
@@ -114,13 +119,15 @@ class Ask:
         """Return the collection in the path. Raises NotFound."""
         found = self.site.catalog.find(self.path("collection"))
         if found is None:
-            raise NotFound(MISSING_COLLECTION, hint="There is no collection with this name or id.")
+            is_write = self.scope["method"] in {"POST", "PATCH"}
+            message = INVALID_COLLECTION if is_write else MISSING_COLLECTION
+            raise NotFound(message, hint="There is no collection with this name or id.")
         return found
 
     def auth_collection(self) -> Collection:
         """Return the auth collection in the path. Raises NotFound."""
-        found = self.site.catalog.find(self.path("collection"))
-        if found is None or not found.is_auth:
+        found = self.collection()
+        if not found.is_auth:
             raise NotFound("Missing or invalid auth collection context.")
         return found
 
@@ -173,6 +180,10 @@ class Door:
             reply = await self._handler(ask)
         except RequestError as exc:
             reply = error_reply(exc)
+        except StoreError:
+            # A rule or filter that fails on this request's values lets nobody pass.
+            log.warning("statement refused", exc_info=True, extra={"path": scope["path"]})
+            reply = error_reply(BadRequest())
         await reply(scope, receive, send)
 
     def _limit(self, ask: Ask) -> None:

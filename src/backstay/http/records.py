@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from backstay.http.bodies import parse_body, record_limit
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, no_content
+from backstay.http.routing import Route
 from backstay.records.writer import CREATE_FAILED, UPDATE_FAILED
 
 

@@ -9,7 +9,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from backstay.errors import BadRequest, RequestError
-from backstay.plans.fields import BadFields, parse_fields, pick
+from backstay.plans.fields import BadFields, Picker, parse_fields, pick
 
 encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -57,11 +57,16 @@ def picked(body: bytes, fields: str) -> bytes:
     """Return a JSON body cut down to `fields`. Raises BadRequest."""
     if not fields:
         return body
+    picker = parse_picker(fields)
+    return encode(pick(_decode(body), picker)) if picker else body
+
+
+def parse_picker(fields: str) -> Picker | None:
+    """Read a `fields` parameter. Raises BadRequest."""
     try:
-        picker = parse_fields(fields)
+        return parse_fields(fields)
     except BadFields as exc:
         raise BadRequest(hint=str(exc), at="fields") from exc
-    return encode(pick(_decode(body), picker)) if picker else body
 
 
 def error_reply(error: RequestError) -> Reply:

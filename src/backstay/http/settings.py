@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from backstay.errors import BadRequest
 from backstay.http.bodies import parse_body
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, json_reply
-from backstay.settings import merge, public, validate
+from backstay.http.routing import Route
+from backstay.settings import Settings, merge, public, validate
 
 
 async def health(ask: Ask) -> Reply:
@@ -31,10 +32,13 @@ async def update_settings(ask: Ask) -> Reply:
         raise BadRequest(
             "An error occurred while loading the submitted data.", hint=exc.hint, at=exc.at
         ) from exc
-    changed = merge(ask.site.settings, patch)
-    validate(changed)
-    await ask.site.save_settings(changed)
-    return json_reply(public(changed), ask.fields)
+
+    def change(settings: Settings) -> Settings:
+        changed = merge(settings, patch)
+        validate(changed)
+        return changed
+
+    return json_reply(public(await ask.site.change_settings(change)), ask.fields)
 
 
 routes: list[BaseRoute] = [

@@ -8,10 +8,11 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply
+from backstay.http.routing import Route
 
 _INLINE = re.compile(rb"<(script|style)>(.*?)</\1>", re.DOTALL)
 

@@ -44,7 +44,7 @@ class Collection(Protocol):
 
 
 class Catalog(Protocol):
-    def find(self, name: str) -> Collection | None: ...
+    def find(self, key: str) -> Collection | None: ...
 
 
 class Site(Protocol):

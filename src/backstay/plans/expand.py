@@ -76,7 +76,7 @@ def expand_tree(catalog: Catalog, collection: Collection, text: str, viewer: Vie
     """Read an expand parameter into a tree of the paths which exist and which the viewer may follow."""
     tree: ExpandTree = {}
     for raw in text.split(","):
-        keys = raw.strip().strip(".").split(".")
+        keys = [key.strip() for key in raw.strip().strip(".").split(".")]
         if len(keys) <= PATH_MAX_RELATIONS and _is_open(catalog, collection, keys, viewer):
             branch = tree
             for key in keys:
@@ -105,7 +105,7 @@ def kept_text(dialect: Dialect, table: FromClause, field: RelationField) -> Expr
 
 def plan_expand(frame: Frame, collection: Collection, tree: ExpandTree) -> tuple[ExpandPlan, ...]:
     """Plan the statements of a tree. The frame's parameters are only looked at, each statement has a frame of its own."""
-    return tuple(_plan_relation(frame, collection, name, sub) for name, sub in tree.items())
+    return tuple(_plan_relation(frame, collection, name, sub) for name, sub in sorted(tree.items()))
 
 
 def _plan_relation(outer: Frame, collection: Collection, name: str, tree: ExpandTree) -> ExpandPlan:

@@ -51,9 +51,7 @@ def _split(text: str) -> list[str]:
     return [item.strip() for item in out]
 
 
-def _modifier(text: str) -> Excerpt | None:
-    if not text:
-        return None
+def _modifier(text: str) -> Excerpt:
     found = _EXCERPT.fullmatch(text)
     if not found:
         raise BadFields(f"Unknown modifier ':{text}'; there is :excerpt(maxLength, withEllipsis).")
@@ -77,9 +75,12 @@ def parse_fields(text: str) -> Picker | None:
     if not text.strip():
         return None
     root = _Draft()
-    for item in _split(text[:FIELDS_MAX_CHARS]):
-        path, _, modifier = item.partition(":")
-        excerpt = _modifier(modifier)
+    items = [item for item in _split(text[:FIELDS_MAX_CHARS]) if item]
+    if not items:
+        return None
+    for item in items:
+        path, colon, modifier = item.partition(":")
+        excerpt = _modifier(modifier) if colon else None
         draft = root
         *parents, last = path.split(".")
         for key in parents:
@@ -88,7 +89,7 @@ def parse_fields(text: str) -> Picker | None:
             draft.everything = True
         else:
             draft = draft.keys.setdefault(last, _Draft())
-        draft.excerpt = excerpt or draft.excerpt
+        draft.excerpt = excerpt
     return root.freeze()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sqlalchemy import case
+from msgspec.structs import replace
+from sqlalchemy import case, func
 
 from backstay.catalog.fields import FieldBase, Kind, ListField, RelationField
 from backstay.errors import Forbidden
@@ -182,7 +183,7 @@ def _column(scope: Scope, target: Target, joins: Joins) -> tuple[Expression, Pla
         raise UnknownName(f"{field.name}:{modifier}", target.place.collection.name)
     if isinstance(field, ListField) and modifier == "length":
         if field.is_list:
-            return dialect.length(column), None
+            return func.coalesce(dialect.length(column), dialect.number(0)), None
         return case((column == dialect.text(""), dialect.number(0)), else_=dialect.number(1)), None
     if modifier == "each" and field.is_list:
         place = scope.elements(target.place, field, joins)
@@ -247,7 +248,7 @@ def email_visible(scope: Scope, place: Place) -> Expression:
 def _request(scope: Scope, path: str) -> Operand:
     head, _, rest = path.partition(".")
     bare, _, modifier = path.partition(":")
-    if head not in {"context", "method"} and not rest:
+    if (head in {"context", "method"}) is bool(rest):
         raise UnknownName(f"@request.{path}", scope.base.collection.name)
     if modifier and modifier not in _MODIFIERS:
         raise UnknownName(f"@request.{path}", scope.base.collection.name)
@@ -300,6 +301,8 @@ def _request_body(scope: Scope, path: str) -> Operand:
         if not isinstance(field, ListField):
             raise UnknownName(f"@request.body.{path}", scope.base.collection.name)
         return _body_each(scope, field) if modifier == "each" else _body_length(scope, field)
+    if field is None and modifier in {"each", "length"}:
+        raise UnknownName(f"@request.body.{path}", scope.base.collection.name)
     if modifier == "changed":
         return _body_changed(scope, name)
     bare, _, last = path.partition(":")
@@ -362,6 +365,8 @@ def _request_value(scope: Scope, path: str, modifier: str, field: FieldBase | No
     is_number = field is not None and field.column_kind is Kind.NUMBER
     kind = Kind.NUMBER if found == "n" or (is_number and found == "d") else Kind.TEXT
     operand = _param(scope, "request", path, kind, "number" if is_number else "plain")
+    if path.startswith("auth.") and field is not None and field.column_kind in {Kind.NUMBER, Kind.BOOL}:
+        operand = replace(operand, sql=frame.dialect.numeric(operand.sql), is_column=True)
     return _lowered(scope, operand) if modifier == "lower" else operand
 
 
@@ -379,6 +384,14 @@ def _lowered(scope: Scope, operand: Operand) -> Operand:
 # -- functions ----------------------------------------------------------------------------------------------------
 
 
+def _is_strftime(call: Call) -> bool:
+    """Tell whether a call is `strftime('format', time, 'modifier' ...)`."""
+    if not 1 <= len(call.args) <= STRFTIME_ARGUMENTS_MAX or not isinstance(call.args[0], Text):
+        return False
+    is_time = len(call.args) == 1 or not isinstance(call.args[1], Call)
+    return is_time and all(isinstance(argument, Text) for argument in call.args[2:])
+
+
 def _call(scope: Scope, call: Call, literals: Literals | None) -> Operand:
     arguments = [resolve(scope, argument, literals) for argument in call.args]
     dialect = scope.frame.dialect
@@ -388,7 +401,7 @@ def _call(scope: Scope, call: Call, literals: Literals | None) -> Operand:
                 raise UnknownName(call.name, scope.base.collection.name)
             sql = dialect.distance_km(*arguments)
             kind: Kind | None = Kind.NUMBER
-        case "strftime" if 1 <= len(arguments) <= STRFTIME_ARGUMENTS_MAX:
+        case "strftime" if _is_strftime(call):
             sql = dialect.strftime(arguments, lambda: scope.frame.param("macro", "@now"))
             kind = Kind.TEXT
         case _:
@@ -396,7 +409,7 @@ def _call(scope: Scope, call: Call, literals: Literals | None) -> Operand:
     return Operand(
         sql,
         kind,
-        is_json=True,
+        is_json=call.name == "geoDistance",
         joins=tuple({id(join): join for argument in arguments for join in argument.joins}.values()),
         guards=tuple(guard for argument in arguments for guard in argument.guards),
     )

@@ -13,7 +13,7 @@ import msgspec
 from backstay.catalog.casts import format_number
 from backstay.catalog.fields import DbValue
 from backstay.plans.macros import macro_value
-from backstay.plans.request import MISSING, RequestInfo
+from backstay.plans.request import MISSING, JsonText, RequestInfo
 from backstay.plans.time_words import time_argument
 
 Source: TypeAlias = Literal["const", "literal", "request", "macro", "given"]
@@ -148,7 +148,7 @@ def plain_value(raw: Any) -> DbValue:
             return float(raw)
     if raw is MISSING:
         return None
-    return _encode(raw).decode()
+    return _encode(raw.value if isinstance(raw, JsonText) else raw).decode()
 
 
 def plain_text(raw: Any) -> str:
@@ -169,21 +169,27 @@ def as_items(raw: Any) -> list[Any]:
 def like_pattern(text: str) -> str:
     """Wrap text in `%` and escape its wildcards, unless it already has an unescaped `%` (A6).
 
+    Escapes are looked for from the end, and a character that was just escaped is not looked at again: so does the
+    real server, and `\\%` comes out as an escaped backslash before a wildcard.
+
     A pattern which ends in a lone escape matches nothing; databases do not agree on it, so it becomes a text that
     nobody stores.
     """
     if _has_wildcard(text):
         return MATCHES_NOTHING if _ends_escaping(text) else text
     out: list[str] = []
-    escaped = False
-    for char in text:
-        if char in "%_" and not escaped:
-            out.append("\\")
-        escaped = char == "\\" and not escaped
+    pending = False
+    for char in reversed(text):
+        if pending:
+            if char != "\\":
+                out.append("\\")
+            pending = False
+        else:
+            pending = char in "\\%_"
         out.append(char)
-    if escaped:
+    if pending:
         out.append("\\")
-    return f"%{''.join(out)}%"
+    return f"%{''.join(reversed(out))}%"
 
 
 def _ends_escaping(text: str) -> bool:

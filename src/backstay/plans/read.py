@@ -108,7 +108,7 @@ def _select_rows(
     if not tree:
         return select(columns.whole.label("r"))
     table = scope.base.source
-    fields = (scope.base.collection.by_name.get(name) for name in tree)
+    fields = (scope.base.collection.by_name.get(name) for name in sorted(tree))
     forward: list[Expression] = [
         kept_text(frame.dialect, table, field) for field in fields if isinstance(field, RelationField)
     ]

@@ -24,6 +24,12 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
+class JsonText(msgspec.Struct, frozen=True):
+    """The value of a JSON field in a body: rules compare it as JSON text, and follow paths into it."""
+
+    value: Any
+
+
 class Viewer(msgspec.Struct, frozen=True, eq=False):
     """Who asks: a guest (no collection), a member of an auth collection, or a superuser.
 
@@ -102,6 +108,8 @@ class RequestInfo(msgspec.Struct, frozen=True, eq=False):
 
 def _dig(value: Any, path: str) -> RequestValue:
     for key in path.split("."):
+        if isinstance(value, JsonText):
+            value = value.value
         if isinstance(value, Mapping):
             value = value.get(key, MISSING)
         elif isinstance(value, list) and key.isdigit() and int(key) < len(value):

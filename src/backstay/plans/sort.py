@@ -22,7 +22,7 @@ def parse_sort(text: str) -> tuple[tuple[str, bool], ...]:
         raise TooComplex(hint=f"Sort by {SORT_MAX_TERMS} terms at most.", at="sort")
     if any(len(term) > SORT_TERM_MAX_CHARS for term in terms):
         raise TooComplex(hint=f"A sort term may have {SORT_TERM_MAX_CHARS} characters.", at="sort")
-    return tuple((term.lstrip("+-") if term[:1] in "+-" else term, term.startswith("-")) for term in terms)
+    return tuple((term[1:] if term[:1] in {"+", "-"} else term, term.startswith("-")) for term in terms)
 
 
 def order_by(scope: Scope, terms: tuple[tuple[str, bool], ...]) -> list[Expression]:
@@ -39,8 +39,11 @@ def _term(scope: Scope, name: str, descending: bool) -> list[Expression]:
     if name == "@random":
         return [dialect.random]
     if name == "@rowid":
-        key = base.source.c.id if base.collection.is_view else dialect.row_order(base.source)
-        return [dialect.ordered(key, descending=descending, nullable=False)]
+        if base.collection.is_view:
+            raise UnknownName(name, base.collection.name)
+        return [dialect.ordered(dialect.row_order(base.source), descending=descending, nullable=False)]
+    if name.startswith("@request.") and not scope.client:
+        raise UnknownName(name, base.collection.name)
     if not name:
         raise UnknownName(name, base.collection.name)
     operand = path_operand(scope, name)

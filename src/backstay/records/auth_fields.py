@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from backstay.catalog.casts import to_text
 from backstay.catalog.fields import TextField
 from backstay.catalog.fields.base import REQUIRED
 from backstay.catalog.patterns import generate
@@ -16,8 +15,7 @@ WRONG_OLD_PASSWORD = Fault("validation_invalid_old_password", "Missing or invali
 
 
 def _text(body: Body, key: str) -> str:
-    value: Any = body.get(key)
-    return value if isinstance(value, str) else "" if value is None else str(value)
+    return to_text(body.get(key))
 
 
 def needs_old_password(draft: Draft, body: Body, *, manager: bool) -> bool:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, TypeAlias
 
 import msgspec
@@ -32,7 +33,7 @@ from backstay.catalog.patterns import generate
 from backstay.errors import BadRequest, Fault
 from backstay.plans.dialects.base import Dialect
 from backstay.plans.params import Statement
-from backstay.records.check import MISSING_COLLECTION, MISSING_RECORDS, NOT_UNIQUE
+from backstay.records.check import MISSING_COLLECTION, MISSING_RECORDS
 from backstay.records.draft import Draft, RecordValues
 from backstay.records.query import Body, RecordCall
 from backstay.records.unique import find_duplicates
@@ -45,6 +46,12 @@ _FaultsByRow: TypeAlias = dict[int, dict[str, Fault]]
 
 KNOWN_IDS_MAX = 200_000
 """Ids that relations are known to lead to; beyond, they are asked for again."""
+ROWS_TOGETHER = 250
+"""Rows in one INSERT: 200,000 rows with a counting trigger took SQLite 4.5 s one by one, and 0.8 s like this."""
+VALUES_MAX = 30_000
+"""Values in one statement; SQLite takes 32,766, PostgreSQL and MySQL 65,535."""
+HASHED_TOGETHER = 16
+"""Passwords that are hashed at a time: enough for every thread of the hasher, few enough for its queue."""
 _BEGIN = Statement("SAVEPOINT batch")
 _BACK = Statement("ROLLBACK TO SAVEPOINT batch")
 _END = Statement("RELEASE SAVEPOINT batch")
@@ -125,6 +132,7 @@ class Bulk:
             field.name for field in fields if isinstance(field, AutodateField) and field.onCreate
         ]
         self._relations = [field for field in fields if isinstance(field, RelationField)]
+        self._leads_to_itself = any(field.collectionId == call.collection.id for field in self._relations)
         self._has_passwords = any(isinstance(field, PasswordField) for field in fields)
         self._known: dict[str, set[str]] = {field.collectionId: set() for field in self._relations}
 
@@ -139,12 +147,29 @@ class Bulk:
             found = self._check(values)
             if found:
                 faults[index] = found
-        for field in self._relations:
-            await self._check_relation(field, records, faults)
+        await self._tx.execute(_BEGIN)
+        while await self._insert_valid(records, faults):
+            await self._tx.execute(_BACK)
+        await self._tx.execute(_END)
+        return [(index, msgspec.to_builtins(faults[index])) for index in sorted(faults)]
+
+    async def _insert_valid(self, records: Sequence[RecordValues], faults: _FaultsByRow) -> bool:
+        """Insert the rows which have no faults so far; tell whether it must be done again.
+
+        It must when a row was refused that another row of the batch may lead to.
+        """
+        known = -1
+        while known < len(faults):
+            known = len(faults)
+            for field in self._relations:
+                await self._check_relation(field, records, faults)
+            if not self._leads_to_itself:
+                break
+        known = len(faults)
         await self._insert(
             {index: values for index, values in enumerate(records) if index not in faults}, faults
         )
-        return [(index, msgspec.to_builtins(faults[index])) for index in sorted(faults)]
+        return self._leads_to_itself and len(faults) > known
 
     def _values(self, row: Body, stamp: str) -> RecordValues:
         """Return what a row makes of a new record."""
@@ -205,34 +230,47 @@ class Bulk:
             [column.store(values[column.name]) if column.store else values[column.name] for column in columns]
             for values in records.values()
         ]
-        await self._tx.execute(_BEGIN)
         try:
-            await self._tx.execute_many(self._rows.insert, rows)
+            await self._insert_together(rows)
         except UniqueViolation:
             await self._tx.execute(_BACK)
             for (index, values), row in zip(records.items(), rows, strict=True):
                 found = await self._insert_one(values, row)
                 if found:
                     faults[index] = found
-        await self._tx.execute(_END)
+
+    async def _insert_together(self, rows: list[list[DbValue]]) -> None:
+        """Insert many rows with each statement: SQLite keeps what a statement may have to undo, trigger by trigger."""
+        count = min(ROWS_TOGETHER, VALUES_MAX // len(self._columns))
+        whole = len(rows) - len(rows) % count
+        chunks = [list(chain.from_iterable(rows[at : at + count])) for at in range(0, whole, count)]
+        if chunks:
+            await self._tx.execute_many(self._rows.insert_rows(count), chunks)
+        if whole < len(rows):
+            await self._tx.execute_many(self._rows.insert, rows[whole:])
 
     async def _insert_one(self, values: RecordValues, row: Sequence[DbValue]) -> dict[str, Fault]:
         try:
             await self._tx.execute(self._rows.insert, row)
         except UniqueViolation:
-            if await self._tx.fetch(self._rows.exists, [str(values["id"])]):
-                return {"id": NOT_UNIQUE}
             draft = Draft(self._call.collection, values, None, set(), {}, {})
-            return await find_duplicates(self._tx, self._dialect, draft)
+            return await find_duplicates(self._tx, self._dialect, self._writer.book, draft)
         return {}
 
     async def _load_one_by_one(self, rows: Sequence[Body]) -> Refused:
         refused: Refused = []
-        for index, row in enumerate(rows):
-            body = {"passwordConfirm": row.get("password", ""), **row}
-            call = msgspec.structs.replace(self._call, body=body)
-            try:
-                await self._writer.create_within(self._tx, call, await self._writer.prepare(call))
-            except BadRequest as exc:
-                refused.append((index, msgspec.to_builtins(exc.faults) or {"": {"message": CREATE_FAILED}}))
+        for start in range(0, len(rows), HASHED_TOGETHER):
+            bodies = [
+                {"passwordConfirm": row.get("password", ""), **row}
+                for row in rows[start : start + HASHED_TOGETHER]
+            ]
+            calls = [msgspec.structs.replace(self._call, body=body) for body in bodies]
+            hashes = await asyncio.gather(*map(self._writer.prepare, calls))
+            for index, (call, hashed) in enumerate(zip(calls, hashes, strict=True), start):
+                try:
+                    await self._writer.create_within(self._tx, call, hashed)
+                except BadRequest as exc:
+                    refused.append(
+                        (index, msgspec.to_builtins(exc.faults) or {"": {"message": CREATE_FAILED}})
+                    )
         return refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from backstay.catalog import Catalog
-from backstay.catalog.fields import Field, FileField, PasswordField, RelationField
+from backstay.catalog.fields import Field, FileField, PasswordField, RelationField, TextField
 from backstay.catalog.fields.base import REQUIRED
 from backstay.errors import Fault
 from backstay.records.draft import Draft
@@ -19,8 +19,10 @@ MISSING_COLLECTION = Fault(
     "validation_missing_rel_collection", "Relation connection is missing or cannot be accessed."
 )
 TAKEN_AUTH_ID = Fault("validation_invalid_auth_id", "Invalid or duplicated auth record id.")
+PK_INVALID = Fault("validation_pk_invalid", "The record primary key is invalid or already exists.")
 PK_CHANGE = Fault("validation_pk_change", "The record primary key cannot be changed.")
 NOT_UNIQUE = Fault("validation_not_unique", "Value must be unique.")
+LOWER_CASE_IDS = "^[a-z0-9]+$"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -29,18 +31,19 @@ async def check_draft(
 ) -> dict[str, Fault]:
     """Return the faults of a draft by field."""
     faults: dict[str, Fault] = {}
+    is_new = draft.is_new
     for field in draft.collection.fields:
-        fault = _check_alone(draft, field)
+        fault = _check_alone(draft, field, new=is_new)
         if fault is None and isinstance(field, RelationField):
             fault = await _check_relation(tx, catalog, book, draft, field)
-        if fault is None and draft.is_new and field.name == "id":
+        if fault is None and is_new and field.name == "id" and "id" in draft.sent:
             fault = await _check_new_id(tx, catalog, book, draft)
         if fault is not None:
             faults[field.name] = fault
     return faults
 
 
-def _check_alone(draft: Draft, field: Field) -> Fault | None:
+def _check_alone(draft: Draft, field: Field, *, new: bool) -> Fault | None:
     value = draft.values[field.name]
     if isinstance(field, PasswordField):
         return _check_password(draft, field)
@@ -48,8 +51,8 @@ def _check_alone(draft: Draft, field: Field) -> Fault | None:
         return PK_CHANGE if value != draft.old["id"] else None
     if isinstance(field, FileField):
         kept = field.items(draft.old[field.name]) if draft.old else []
-        return field.check(value, new=draft.is_new) or field.check_names(value, kept)
-    return field.check(value, new=draft.is_new)
+        return field.check(value, new=new) or field.check_names(value, kept)
+    return field.check(value, new=new)
 
 
 def _check_password(draft: Draft, field: PasswordField) -> Fault | None:
@@ -75,12 +78,18 @@ async def _check_relation(
 
 
 async def _check_new_id(tx: Transaction, catalog: Catalog, book: StatementBook, draft: Draft) -> Fault | None:
-    """Refuse an id that is taken; those of auth records are unique over all auth collections (A2)."""
-    if await tx.fetch(book.of(draft.collection).exists, [draft.id]):
-        return NOT_UNIQUE
-    if draft.collection.is_auth and "id" in draft.sent:
-        others = [item for item in catalog if item.is_auth and item.id != draft.collection.id]
-        for other in others:
-            if await tx.fetch(book.of(other).exists, [draft.id]):
-                return TAKEN_AUTH_ID
+    """Refuse an id that a client chose and that is taken.
+
+    Ids of auth records are unique over all auth collections (A2); where a pattern allows capitals, ids that differ
+    in case alone are the same, since they name folders.
+    """
+    field = draft.collection.by_name["id"]
+    statements = book.of(draft.collection)
+    has_capitals = isinstance(field, TextField) and field.pattern != LOWER_CASE_IDS
+    if has_capitals and await tx.fetch(statements.exists_in_any_case, [draft.id]):
+        return PK_INVALID
+    others = [item for item in catalog if item.is_auth and item.id != draft.collection.id]
+    for other in others if draft.collection.is_auth else ():
+        if await tx.fetch(book.of(other).exists, [draft.id]):
+            return TAKEN_AUTH_ID
     return None

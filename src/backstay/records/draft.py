@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -9,8 +10,17 @@ import msgspec
 
 from backstay.catalog import Collection
 from backstay.catalog.casts import format_date, to_number
-from backstay.catalog.fields import AutodateField, Field, NumberField, PasswordField, TextField, Value
+from backstay.catalog.fields import (
+    AutodateField,
+    Field,
+    JsonField,
+    NumberField,
+    PasswordField,
+    TextField,
+    Value,
+)
 from backstay.catalog.patterns import generate
+from backstay.plans.request import JsonText
 from backstay.records.query import Body
 
 RecordValues: TypeAlias = dict[str, Value]
@@ -41,7 +51,12 @@ class Draft(msgspec.Struct, eq=False):
 
     @property
     def id(self) -> str:
-        return str(self.values["id"])
+        """The id of the record that is stored, or of the new one; a body can't turn to another record."""
+        return str((self.old or self.values)["id"])
+
+    def take_hashes(self, hashes: Mapping[str, str]) -> None:
+        """Put hashes in the place of the passwords which the body set; one may be hidden and not its to set."""
+        self.values |= {name: made for name, made in hashes.items() if name in self.plain}
 
     def changed(self) -> list[Field]:
         """Return the fields whose value differs from what is stored."""
@@ -53,7 +68,11 @@ class Draft(msgspec.Struct, eq=False):
         """Return the body as rules see it: fields as they will be, everything else as it was sent."""
         out = dict(body)
         for name in self.sent:
-            out[name] = self.plain.get(name, self.values[name])
+            field = self.collection.by_name[name]
+            if isinstance(field, JsonField):
+                out[name] = JsonText(self.values[name])
+            else:
+                out[name] = self.plain.get(name, self.values[name])
         return out
 
 
@@ -75,7 +94,7 @@ def draft_record(
         is_own_secret = collection.is_auth and field.name == "password"
         if field.writable and (superuser or not field.hidden or is_own_secret):
             _apply(draft, field, body)
-    _generate(draft, body)
+    _generate(draft, body, superuser=superuser)
     _stamp(draft, now)
     return draft
 
@@ -92,34 +111,34 @@ def _apply(draft: Draft, field: Field, body: Body) -> None:
         key = modifier.replace("name", name)
         if key in body:
             draft.sent.add(name)
-            _modify(draft, field, modifier, body[key])
+            _modify(draft, field, modifier, body[key], is_set=name in body)
 
 
-def _modify(draft: Draft, field: Field, modifier: str, raw: Any) -> None:
+def _modify(draft: Draft, field: Field, modifier: str, raw: Any, *, is_set: bool) -> None:
+    """Apply a modifier; a sum with what is stored is left to the database, unless the body sets the field, too."""
     name = field.name
     draft.values[name] = field.apply(draft.values[name], modifier, raw)
-    if isinstance(field, NumberField) and draft.old is not None and name not in draft.plain:
+    if isinstance(field, NumberField) and draft.old is not None and not is_set:
         change = to_number(raw)
         draft.added[name] = draft.added.get(name, 0) + (change if modifier == "name+" else -change)
 
 
-def _generate(draft: Draft, body: Body) -> None:
+def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
     """Fill in text fields which generate their values: on creation when empty, and when the body asks for it."""
-    if not draft.is_new:
-        return
+    is_new = draft.is_new
     for field in draft.collection.fields:
-        if not isinstance(field, TextField) or not field.autogeneratePattern:
+        if not isinstance(field, TextField):
             continue
-        prefix = body.get(field.name + AUTOGENERATE)
-        if prefix is not None:
+        pattern, key = field.autogeneratePattern, field.name + AUTOGENERATE
+        if key in body and (superuser or not field.hidden):
             draft.sent.add(field.name)
-            draft.values[field.name] = field.cast(prefix) + generate(field.autogeneratePattern)
-        elif not draft.values[field.name]:
-            draft.values[field.name] = generate(field.autogeneratePattern)
+            draft.values[field.name] = field.cast(body[key]) + (generate(pattern) if pattern else "")
+        elif is_new and pattern and not draft.values[field.name]:
+            draft.values[field.name] = generate(pattern)
 
 
 def _stamp(draft: Draft, now: datetime) -> None:
-    stamp = format_date(now)
+    stamp, is_new = format_date(now), draft.is_new
     for field in draft.collection.fields:
-        if isinstance(field, AutodateField) and (field.onCreate if draft.is_new else field.onUpdate):
+        if isinstance(field, AutodateField) and (field.onCreate if is_new else field.onUpdate):
             draft.values[field.name] = stamp

@@ -31,7 +31,13 @@ class RowStatements:
             sa.insert(self._table).values({name: sa.bindparam(name) for name in self.names})
         )
         self.delete = self._compile(sa.delete(self._table).where(by_id))
+        page = sa.select(*columns).limit(sa.bindparam("limit")).offset(sa.bindparam("offset"))
+        self.some_rows = self._compile(page)
         self.exists = self._compile(sa.select(self._dialect.number(1)).select_from(self._table).where(by_id))
+        in_any_case = sa.func.lower(self._table.c.id) == sa.func.lower(sa.bindparam("id"))
+        self.exists_in_any_case = self._compile(
+            sa.select(self._dialect.number(1)).select_from(self._table).where(in_any_case)
+        )
         ids = dialect.each(sa.bindparam("ids"), "ids")
         wanted = sa.select(ids.value).select_from(ids.source)
         self.count_ids = self._compile(
@@ -44,10 +50,24 @@ class RowStatements:
                 self._table.c.recordRef == sa.bindparam("record"),
             )
             self.owned_by = self._compile(sa.select(*columns).where(owner))
+            self.disown = self._compile(
+                sa.delete(self._table).where(self._table.c.collectionRef == sa.bindparam("owner"))
+            )
         self._updates: dict[tuple[str, ...], Statement] = {}
+        self._inserts: dict[int, Statement] = {}
 
     def _compile(self, query: object) -> Statement:
         return self._dialect.compile(query, {}, is_cheap=True)
+
+    def insert_rows(self, count: int) -> Statement:
+        """Return what inserts `count` rows at once; their values follow one another."""
+        found = self._inserts.get(count)
+        if found is None:
+            rows: list[dict[str, Any]] = [
+                {name: sa.bindparam(f"{name}_{number}") for name in self.names} for number in range(count)
+            ]
+            found = self._inserts[count] = self._compile(sa.insert(self._table).values(rows))
+        return found
 
     def update(self, names: Sequence[str], added: Sequence[str] = ()) -> Statement:
         """Return what sets `names` and adds to the numbers `added`; the values go in this order, then the id."""
@@ -85,7 +105,7 @@ class RowStatements:
         return self._compile(sa.select(*columns).where(holds.exists()))
 
     def read(self, row: Row) -> RecordValues:
-        """Turn a row of `load` or `referring` into values."""
+        """Turn a row of `load`, `some_rows` or `referring` into values."""
         fields = self.collection.fields
         return {field.name: field.load(kept) for field, kept in zip(fields, row, strict=True)}
 

@@ -13,13 +13,18 @@ from backstay.plans.dialects.base import Dialect
 from backstay.plans.tables import table_of
 from backstay.records.check import NOT_UNIQUE
 from backstay.records.draft import Draft
+from backstay.records.statements import StatementBook
 from backstay.stores.base import Transaction
 
 
-async def find_duplicates(tx: Transaction, dialect: Dialect, draft: Draft) -> dict[str, Fault]:
+async def find_duplicates(
+    tx: Transaction, dialect: Dialect, book: StatementBook, draft: Draft
+) -> dict[str, Fault]:
     """Return the fields of unique indexes in which another record has the same values as the draft."""
     faults: dict[str, Fault] = {}
     by_name = draft.collection.by_name
+    if draft.is_new and await tx.fetch(book.of(draft.collection).exists, [draft.id]):
+        faults["id"] = NOT_UNIQUE
     for index in unique_indexes(draft.collection):
         names = [column.name for column in index.columns]
         values = [by_name[name].store(draft.values[name]) for name in names]

@@ -13,8 +13,9 @@ from typing import Protocol
 import msgspec
 
 from backstay.catalog import Collection
-from backstay.catalog.fields import DbValue, PasswordField
-from backstay.errors import BadRequest, Forbidden, NotFound
+from backstay.catalog.casts import to_text
+from backstay.catalog.fields import DbValue, Field, PasswordField
+from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
 from backstay.plans.params import Statement, Values, bind
 from backstay.records.auth_fields import check_auth_draft, rotate_token_key
@@ -27,6 +28,7 @@ from backstay.records.reader import ONLY_SUPERUSERS, Reader
 from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
 from backstay.stores.base import Store, Transaction, UniqueViolation
+from backstay.stores.catalog import load_catalog, load_version
 
 CREATE_FAILED = "Failed to create record."
 UPDATE_FAILED = "Failed to update record."
@@ -77,6 +79,7 @@ class Writer:
 
     async def create_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Create a record in a transaction of the caller's."""
+        call = await self._current(tx, call)
         collection = call.collection
         check_writable(call, collection.createRule)
         draft = self._draft(call, None)
@@ -85,7 +88,7 @@ class Writer:
             raise BadRequest(CREATE_FAILED)
         await self._check(tx, call, draft, hashes, CREATE_FAILED)
         statements = self.book.of(collection)
-        draft.values |= hashes.new
+        draft.take_hashes(hashes.new)
         await self._run(tx, draft, statements.insert, statements.bind(draft.values), CREATE_FAILED)
         return await self._reader.view_within(tx.fetch, msgspec.structs.replace(call, record_id=draft.id))
 
@@ -107,13 +110,14 @@ class Writer:
 
     async def update_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Change a record in a transaction of the caller's."""
+        call = await self._current(tx, call)
         check_writable(call, call.collection.updateRule)
         draft = self._draft(call, await self.load(tx, call.collection, call.record_id))
         call = call.by(msgspec.structs.replace(call.info, body=draft.body_for_rules(call.body)))
         if not await self._satisfies(tx, call, draft, call.collection.updateRule):
             raise NotFound
         await self._check(tx, call, draft, hashes, UPDATE_FAILED)
-        draft.values |= hashes.new
+        draft.take_hashes(hashes.new)
         await self._save_changes(tx, draft)
         return await self._reader.view_within(tx.fetch, call)
 
@@ -142,6 +146,7 @@ class Writer:
 
     async def delete_within(self, tx: Transaction, call: RecordCall) -> None:
         """Delete a record in a transaction of the caller's."""
+        call = await self._current(tx, call)
         collection = call.collection
         check_writable(call, collection.deleteRule)
         old = await self.load(tx, collection, call.record_id)
@@ -153,6 +158,22 @@ class Writer:
         await Cascade(tx, call.catalog, self.book, datetime.now(UTC)).delete(collection, old)
 
     # -- parts ----------------------------------------------------------------------------------------------
+
+    async def _current(self, tx: Transaction, call: RecordCall) -> RecordCall:
+        """Return the call for the schema as the transaction sees it.
+
+        The schema may have changed after the request came in: columns have other names, rules are stricter.
+        Raises NotFound when the collection is gone, Unavailable when its passwords were hashed for other fields.
+        """
+        if await load_version(tx) == call.catalog.version:
+            return call
+        catalog = await load_catalog(tx)
+        collection = catalog.find(call.collection.id)
+        if collection is None:
+            raise NotFound
+        if _password_fields(collection) != _password_fields(call.collection):
+            raise Unavailable(hint="The fields of the collection have just been changed; send this again.")
+        return msgspec.structs.replace(call, catalog=catalog, collection=collection)
 
     async def load(self, tx: Transaction, collection: Collection, record_id: str) -> RecordValues:
         """Return a record's values. Raises NotFound."""
@@ -170,21 +191,24 @@ class Writer:
         collection, body = call.collection, call.body
         new: dict[str, str] = {}
         for field in collection.fields:
-            plain = body.get(field.name) if isinstance(field, PasswordField) else None
-            if isinstance(field, PasswordField) and isinstance(plain, str) and plain:
-                if field.check_plain(plain) is None:
+            if isinstance(field, PasswordField):
+                plain = str(field.cast(body.get(field.name)))
+                if plain and field.check_plain(plain) is None:
                     new[field.name] = await self._hasher.hash(plain)
         return Hashes(new, await self._old_password_fits(call))
 
     async def _old_password_fits(self, call: RecordCall) -> str:
-        """Return the stored hash that the body's old password fits, or ''."""
-        old_password = call.body.get("oldPassword")
-        if not call.collection.is_auth or not call.record_id or not isinstance(old_password, str):
+        """Return the stored hash that the body's old password fits, or ''.
+
+        For a record that is not there it takes the same work, so that its time doesn't tell which ones are.
+        """
+        old_password = to_text(call.body.get("oldPassword"))
+        if not call.collection.is_auth or not call.record_id or not old_password:
             return ""
         statements = self.book.of(call.collection)
-        rows = await self._store.fetch(statements.load, [call.record_id]) if old_password else []
+        rows = await self._store.fetch(statements.load, [call.record_id])
         stored = str(statements.read(rows[0])["password"]) if rows else ""
-        return stored if stored and await self._hasher.matches(old_password, stored) else ""
+        return stored if await self._hasher.matches(old_password, stored) else ""
 
     async def _satisfies(self, tx: Transaction, call: RecordCall, draft: Draft, rule: str | None) -> bool:
         """Tell whether the stored record, or the one to be created, satisfies a rule."""
@@ -239,7 +263,7 @@ class Writer:
         try:
             await tx.execute(statement, values)
         except UniqueViolation as exc:
-            faults = await find_duplicates(tx, self._store.dialect, draft)
+            faults = await find_duplicates(tx, self._store.dialect, self.book, draft)
             raise BadRequest(message, faults) from exc
 
 
@@ -249,3 +273,7 @@ def check_writable(call: RecordCall, rule: str | None) -> None:
         raise BadRequest(VIEW_REFUSED)
     if rule is None and not call.info.viewer.is_superuser:
         raise Forbidden(ONLY_SUPERUSERS)
+
+
+def _password_fields(collection: Collection) -> list[Field]:
+    return [field for field in collection.fields if isinstance(field, PasswordField)]

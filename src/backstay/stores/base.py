@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+import msgspec
+
 from backstay.catalog.fields import DbValue
 from backstay.errors import BadRequest, RequestError
 from backstay.plans.dialects.base import Dialect
@@ -20,11 +22,45 @@ Row: TypeAlias = tuple[Any, ...]
 """One row; the statement tells what its columns are."""
 
 
+class QueryColumn(msgspec.Struct, frozen=True):
+    """A column of a query.
+
+    type:          as the database tells it, '' for most expressions
+    table, column: what it refers to, wherever that stands in the query; '' when it is computed
+    """
+
+    name: str
+    type: str = ""
+    table: str = ""
+    column: str = ""
+
+
+class QueryShape(msgspec.Struct, frozen=True):
+    """What a query gives, and the (table, column) pairs that it reads."""
+
+    columns: tuple[QueryColumn, ...] = ()
+    reads: frozenset[tuple[str, str]] = frozenset()
+
+
 class Transaction(Protocol):
     """One job's view of the database."""
 
-    async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
-        """Return the rows of a query."""
+    async def fetch(
+        self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
+    ) -> list[Row]:
+        """Return the rows of a query. With `limit_s` it leaves the event loop free, and may take that long.
+
+        Raises StoreError, and QueryTimeout when there is a limit.
+        """
+        ...
+
+    async def describe(self, query: str) -> QueryShape:
+        """Tell what a query gives that an owner wrote, without running it.
+
+        query: one statement, its brackets closed
+
+        Raises StoreError when it can't be prepared, or is anything else than a query that only reads.
+        """
         ...
 
     async def execute(
@@ -67,7 +103,7 @@ class Store(Protocol):
 
 
 class StoreError(Exception):
-    """The database refused a statement; the text is the database's own."""
+    """The database refused a statement; the text is the database's own, without a full stop."""
 
 
 class UniqueViolation(StoreError):

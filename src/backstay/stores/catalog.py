@@ -19,6 +19,7 @@ UPSERT_COLLECTION = Statement(
     f"INSERT INTO _collections ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
+_PARK = Statement("UPDATE _collections SET name = id WHERE id = ?")
 _DELETE = Statement("DELETE FROM _collections WHERE id = ?")
 BUMP_VERSION = Statement(
     "INSERT INTO _params (id, value) VALUES ('catalogVersion', '1') "
@@ -50,6 +51,17 @@ def read_catalog(rows: list[Row], version: int) -> Catalog:
     return Catalog((read_collection(row) for row in rows), version)
 
 
+async def load_catalog(tx: Transaction) -> Catalog:
+    """Return the catalog as a transaction sees it."""
+    return read_catalog(await tx.fetch(SELECT_COLLECTIONS), await load_version(tx))
+
+
+async def load_version(tx: Transaction) -> int:
+    """Return the version of the catalog as a transaction sees it."""
+    rows = await tx.fetch(SELECT_VERSION)
+    return int(rows[0][0]) if rows else 0
+
+
 def collection_row(collection: Collection) -> list[DbValue]:
     """Return the values of `UPSERT_COLLECTION`."""
     return [
@@ -70,6 +82,11 @@ async def save_collection(tx: Transaction, collection: Collection) -> None:
     """Write a collection's row."""
     await tx.execute(UPSERT_COLLECTION, collection_row(collection))
     await tx.execute(BUMP_VERSION)
+
+
+async def park_name(tx: Transaction, collection: Collection) -> None:
+    """Free the name of a collection that is about to be saved under another: names are unique at every moment."""
+    await tx.execute(_PARK, (collection.id,))
 
 
 async def delete_collection(tx: Transaction, collection: Collection) -> None:

@@ -40,6 +40,11 @@ LOG_TABLES = (
 )
 """What `logs.db` holds, a database of its own: logging never waits for the site's writer."""
 
+VIEW_TEXTS = Statement("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
+"""The text of each view; it follows the tables and columns that are renamed."""
+_VIEW_HEAD = " FROM (\n"
+_VIEW_TAIL = "\n)"
+
 COUNT_RECORDS = Statement("SELECT total FROM _counts WHERE collection = ?", (Param("given", "collection"),))
 
 
@@ -66,19 +71,40 @@ class Ddl:
         columns = ", ".join(self.column(field) for field in collection.sorted_fields)
         return f"CREATE TABLE {self._quote(collection.name)} ({columns})"
 
-    def create_view(self, collection: Collection) -> str:
-        """Return what creates a view of a collection's query, which `catalog` has checked to be one SELECT."""
+    def create_view(
+        self, collection: Collection, *, columns: Sequence[str] = (), casts_id: bool = False
+    ) -> str:
+        """Return what creates a view of a collection's query, which must be one SELECT with its brackets closed.
+
+        columns:  what the columns are called whatever the query calls them; '()': as the query does
+        casts_id: turn the id into a text
+        """
+        name = self._quote(collection.name)
+        if columns:
+            name += f" ({', '.join(map(self._quote, columns))})"
+        picked = "*"
+        if casts_id:
+            others = (self._quote(field.name) for field in collection.fields if field.name != "id")
+            id = self._quote("id")
+            picked = ", ".join((f"CAST({id} AS TEXT) AS {id}", *others))
         query = collection.viewQuery.strip().rstrip(";")
-        return f"CREATE VIEW {self._quote(collection.name)} AS SELECT * FROM ({query})"
+        return f"CREATE VIEW {name} AS SELECT {picked}{_VIEW_HEAD}{query}{_VIEW_TAIL}"
 
     def drop(self, collection: Collection) -> list[str]:
         """Return what drops a collection's table or view with all that hangs on it."""
         if collection.is_view:
-            return [f"DROP VIEW IF EXISTS {self._quote(collection.name)}"]
+            return [self.drop_view(collection.name)]
         return [
             f"DROP TABLE IF EXISTS {self._quote(collection.name)}",
             f"DELETE FROM _counts WHERE collection = {self._text(collection.id)}",
         ]
+
+    def look_into(self, name: str) -> str:
+        """Return what fails when a table or view can't be read, and gives no rows."""
+        return f"SELECT 1 FROM {self._quote(name)} LIMIT 0"
+
+    def drop_view(self, name: str) -> str:
+        return f"DROP VIEW IF EXISTS {self._quote(name)}"
 
     def truncate(self, collection: Collection) -> str:
         return f"DELETE FROM {self._quote(collection.name)}"
@@ -114,62 +140,53 @@ class Ddl:
             f"UPDATE _counts SET total = total - 1 WHERE collection = {key}; END",
         ]
 
-    def alter(self, old: Collection, new: Collection) -> list[str]:
-        """Return what turns the table of `old` into that of `new`; fields are the same when their ids are.
+    def drop_index(self, text: str) -> str:
+        """Return what drops the index which `text` creates."""
+        return f"DROP INDEX IF EXISTS {self._quote(index_name(text))}"
 
-        Columns are renamed over temporary names, so that two fields may swap theirs.
+    def rename_table(self, old: str, new: str) -> str:
+        return f"ALTER TABLE {self._quote(old)} RENAME TO {self._quote(new)}"
+
+    def rename_column(self, table: str, old: str, new: str) -> str:
+        return f"ALTER TABLE {self._quote(table)} RENAME COLUMN {self._quote(old)} TO {self._quote(new)}"
+
+    def drop_column(self, table: str, name: str) -> str:
+        return f"ALTER TABLE {self._quote(table)} DROP COLUMN {self._quote(name)}"
+
+    def add_column(self, table: str, field: Field) -> str:
+        return f"ALTER TABLE {self._quote(table)} ADD COLUMN {self.column(field)}"
+
+    def change_kind(self, table: str, before: Field, after: Field) -> list[str]:
+        """Return what turns a column of texts into one of lists, or back, when `maxSelect` crosses 1.
+
+        A text becomes a list of one; of a list the last item stays. No view may read from the table meanwhile.
         """
-        out = [f"DROP INDEX IF EXISTS {self._quote(index_name(text))}" for text in old.indexes]
-        if old.name != new.name:
-            out += self._rename_table(old.name, new.name)
-        table = self._quote(new.name)
-        kept = {field.id: field for field in old.fields}
-        wanted = {field.id for field in new.fields}
-        out += [
-            f"ALTER TABLE {table} DROP COLUMN {self._quote(field.name)}"
-            for field in old.fields
-            if field.id not in wanted
-        ]
-        moved = [(kept[field.id], field) for field in new.fields if field.id in kept]
-        renamed = [(before, after) for before, after in moved if before.name != after.name]
-        out += [self._rename_column(table, before.name, f"_moving_{before.id}") for before, _ in renamed]
-        out += [self._rename_column(table, f"_moving_{before.id}", after.name) for before, after in renamed]
-        out += [
-            f"ALTER TABLE {table} ADD COLUMN {self.column(field)}"
-            for field in new.fields
-            if field.id not in kept
-        ]
-        for before, after in moved:
-            out += self._change_kind(table, before, after)
-        return [*out, *new.indexes]
-
-    def _rename_table(self, old: str, new: str) -> list[str]:
-        """Rename over a temporary name: SQLite takes names which differ in case alone for the same."""
-        passing = self._quote(f"_moving_{new}")
-        return [
-            f"ALTER TABLE {self._quote(old)} RENAME TO {passing}",
-            f"ALTER TABLE {passing} RENAME TO {self._quote(new)}",
-        ]
-
-    def _rename_column(self, table: str, old: str, new: str) -> str:
-        return f"ALTER TABLE {table} RENAME COLUMN {self._quote(old)} TO {self._quote(new)}"
-
-    def _change_kind(self, table: str, before: Field, after: Field) -> list[str]:
-        """Turn a column of texts into one of lists, or back, when `maxSelect` crosses 1; the last value stays."""
-        was, becomes = before.column_kind, after.column_kind
-        if was is becomes:
+        if before.column_kind is after.column_kind:
             return []
-        name, passing = self._quote(after.name), self._quote(f"_moving_{after.id}")
-        if becomes is Kind.LIST:
-            value = f"CASE WHEN {passing} = '' THEN '[]' ELSE json_array({passing}) END"
+        name, old = self._quote(after.name), passing(after.id)
+        kept = self._quote(old)
+        is_list = f"json_valid({kept}) AND json_type({kept}) = 'array'"
+        if after.column_kind is Kind.LIST:
+            value = f"CASE WHEN {kept} = '' THEN '[]' WHEN {is_list} THEN {kept} ELSE json_array({kept}) END"
         else:
-            value = f"coalesce(json_extract({passing}, '$[#-1]'), '')"
+            value = f"CASE WHEN {is_list} THEN coalesce(json_extract({kept}, '$[#-1]'), '') ELSE {kept} END"
         return [
-            self._rename_column(table, after.name, f"_moving_{after.id}"),
-            f"ALTER TABLE {table} ADD COLUMN {self.column(after)}",
-            f"UPDATE {table} SET {name} = {value}",
-            f"ALTER TABLE {table} DROP COLUMN {passing}",
+            self.rename_column(table, after.name, old),
+            self.add_column(table, after),
+            f"UPDATE {self._quote(table)} SET {name} = {value}",
+            self.drop_column(table, old),
         ]
+
+
+def passing(id: str) -> str:
+    """Return a name for a table or column on its way to another name, so that two may swap theirs."""
+    return f"_moving_{id}"
+
+
+def view_query(text: str) -> str | None:
+    """Return the query in the text of a view that `create_view` made, or None when another made it."""
+    _, head, rest = text.partition(_VIEW_HEAD)
+    return rest[: -len(_VIEW_TAIL)] if head and rest.endswith(_VIEW_TAIL) else None
 
 
 def index_name(text: str) -> str:

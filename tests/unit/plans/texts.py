@@ -113,9 +113,9 @@ FILTERS = [
     ),
     (
         "labels:length > 1",
-        "json_array_length(posts.labels) > ?",
-        "json_array_length(posts.labels) > CAST(%s AS DOUBLE PRECISION)",
-        "json_length(posts.labels) > %s",
+        "coalesce(json_array_length(posts.labels), 0) > ?",
+        "coalesce(json_array_length(posts.labels), 0) > CAST(%s AS DOUBLE PRECISION)",
+        "coalesce(json_length(posts.labels), 0) > %s",
     ),
     (
         "labels:each ?= 'a'",

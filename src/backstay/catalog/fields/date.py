@@ -27,14 +27,14 @@ class DateField(FieldBase, frozen=True, kw_only=True, tag="date"):
         if least and value < least:
             return Fault(
                 "validation_min_greater_equal_than_required",
-                f"must be no less than {least}",
-                {"threshold": least},
+                f"Must be no less than {_go(least)}",
+                _threshold(least),
             )
         if most and value > most:
             return Fault(
                 "validation_max_less_equal_than_required",
-                f"must be no greater than {most}",
-                {"threshold": most},
+                f"Must be no greater than {_go(most)}",
+                _threshold(most),
             )
         return None
 
@@ -49,3 +49,16 @@ class AutodateField(FieldBase, frozen=True, kw_only=True, tag="autodate"):
 
     def cast(self, raw: Any) -> Value:
         return to_date(raw)
+
+
+def _go(date: str) -> str:
+    """Print a date as the protocol's messages have it: without empty fractions, with the zone twice."""
+    return f"{date[:19]}{_fraction(date)} +0000 UTC"
+
+
+def _threshold(date: str) -> dict[str, str]:
+    return {"threshold": f"{date[:10]}T{date[11:19]}{_fraction(date)}Z"}
+
+
+def _fraction(date: str) -> str:
+    return date[19:23].rstrip("0").rstrip(".")

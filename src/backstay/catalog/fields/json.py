@@ -49,7 +49,7 @@ class JsonField(FieldBase, frozen=True, kw_only=True, tag="json"):
         return raw
 
     def check(self, value: Value, *, new: bool) -> Fault | None:
-        if value is None or value == "" or value == [] or value == {}:
+        if value is None or value in ("", [], {}):
             return REQUIRED if self.required else None
         limit = self.maxSize or DEFAULT_MAX_BYTES
         if len(_encode(value)) > limit:

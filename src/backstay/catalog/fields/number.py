@@ -35,9 +35,9 @@ class NumberField(FieldBase, frozen=True, kw_only=True, tag="number"):
     def check(self, value: Value, *, new: bool) -> Fault | None:
         if not is_finite(value):
             return Fault("validation_not_a_number", "The submitted number is not properly formatted.")
-        if value == 0 and self.required:
-            return REQUIRED
-        if self.onlyInt and value != int(value):
+        if value == 0:
+            return REQUIRED if self.required else None
+        if self.onlyInt and (value != int(value) or abs(value) >= 2**63):
             return Fault("validation_only_int_constraint", "Decimal numbers are not allowed.")
         if self.min is not None and value < self.min:
             return Fault(

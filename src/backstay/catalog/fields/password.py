@@ -33,18 +33,10 @@ class PasswordField(FieldBase, frozen=True, kw_only=True, tag="password"):
         if not plain:
             return REQUIRED if self.required else None
         if self.min > 0 and len(plain) < self.min:
-            return Fault(
-                "validation_min_text_constraint",
-                f"Must be at least {self.min} character(s).",
-                {"min": self.min},
-            )
+            return Fault("validation_min_text_constraint", f"Must be at least {self.min} character(s).")
         longest = self.max or MAX_BYTES
         if len(plain) > longest:
-            return Fault(
-                "validation_max_text_constraint",
-                f"Must be less than {longest} character(s).",
-                {"max": longest},
-            )
+            return Fault("validation_max_text_constraint", f"Must be less than {longest} character(s).")
         if self.pattern and not matches(self.pattern, plain):
             return INVALID_FORMAT
         return None

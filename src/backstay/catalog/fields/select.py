@@ -10,7 +10,7 @@ from backstay.errors import Fault
 class SelectField(ListField, frozen=True, kw_only=True, tag="select"):
     """Up to `maxSelect` (0 counts as 1) of `values`."""
 
-    values: list[str] = []
+    values: tuple[str, ...] = ()
 
     def check(self, value: Value, *, new: bool) -> Fault | None:
         chosen = self.items(value)

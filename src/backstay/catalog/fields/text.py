@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from backstay.catalog.casts import to_text
@@ -10,7 +11,7 @@ from backstay.catalog.patterns import matches
 from backstay.errors import Fault
 
 DEFAULT_MAX_CHARS = 5000
-FORBIDDEN_ID_CHARS = "./\\|\"'`<>:?*%$\n\r\t\x00"
+_FORBIDDEN_ID_CHAR = re.compile("[./\\\\|\"'`<>:?*%$\\x00-\\x1f]")
 RESERVED_IDS = frozenset(
     {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789"}
 )
@@ -35,11 +36,10 @@ class TextField(FieldBase, frozen=True, kw_only=True, tag="text"):
         return to_text(raw)
 
     def check(self, value: Value, *, new: bool) -> Fault | None:
-        if self.primaryKey and new and value:
-            fault = check_id(value)
-            if fault:
-                return fault
-        return self._check_plain(value)
+        fault = self._check_plain(value)
+        if fault is None and self.primaryKey and new:
+            return check_id(value)
+        return fault
 
     def _check_plain(self, value: str) -> Fault | None:
         if not value:
@@ -64,13 +64,13 @@ class TextField(FieldBase, frozen=True, kw_only=True, tag="text"):
 
 def check_id(value: str) -> Fault | None:
     """Return what makes `value` unfit to stand in a path or a file name, whatever the pattern allows."""
-    for char in value:
-        if char in FORBIDDEN_ID_CHARS or ord(char) < 32:
-            return Fault(
-                "validation_forbidden_pk_character",
-                f"'{char}' is not a valid primary key character.",
-                {"ch": char},
-            )
+    found = _FORBIDDEN_ID_CHAR.search(value)
+    if found:
+        return Fault(
+            "validation_forbidden_pk_character",
+            f"'{found[0]}' is not a valid primary key character.",
+            {"ch": found[0]},
+        )
     if value.lower() in RESERVED_IDS:
         return Fault("validation_reserved_pk", f"The primary key '{value}' is reserved and cannot be used.")
     return None

@@ -135,7 +135,7 @@ def _domain(value: str) -> Fault | None:
 
 
 def _select(field: SelectField) -> Found:
-    most = max(len(field.values or ()), 1)
+    most = max(len(field.values), 1)
     return {"values": required(field.values), "maxSelect": first(field.maxSelect, minimum(0), maximum(most))}
 
 

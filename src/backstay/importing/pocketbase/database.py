@@ -43,7 +43,7 @@ _COPY_LOGS = (
     "SELECT id, level, message, CASE WHEN json_valid(data) THEN data ELSE json_quote(data) END, created "
     "FROM source._logs ORDER BY _rowid_"
 )
-_VIEW_COLUMNS = "SELECT name FROM pragma_table_info(?, 'main')"
+_VIEW_COLUMNS = "SELECT name, type FROM pragma_table_info(?, 'main')"
 _VIEW_ACTIONS = frozenset(
     {
         apsw.SQLITE_CREATE_VIEW,
@@ -179,10 +179,13 @@ def _create_views(db: apsw.Connection, ddl: Ddl, views: Sequence[Collection]) ->
         db.authorizer = None
     for view in views:
         with _view_explained(view):
-            given = {str(row[0]).lower() for row in db.execute(_VIEW_COLUMNS, (view.name,))}
+            given = {str(row[0]).lower(): str(row[1]) for row in db.execute(_VIEW_COLUMNS, (view.name,))}
             missing = [field.name for field in view.fields if field.name.lower() not in given]
             if missing:
                 raise apsw.SQLError(f"its query gives no {', '.join(missing)}")
+            if given.get("id", "").upper() != "TEXT":  # ids are texts
+                db.execute(ddl.drop_view(view.name))
+                db.execute(ddl.create_view(view, casts_id=True))
 
 
 def _allow_view(action: int, first: str | None, *_: str | None) -> int:

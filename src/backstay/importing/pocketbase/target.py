@@ -96,8 +96,10 @@ def sync(path: Path) -> None:
 
 
 def _unusable(out: Path, exc: OSError) -> SetupError:
+    """Say what is in the way: the parent folder isn't ours to write in, or `out` is a disk of its own."""
+    inner = f", like {out / 'site'}" if out.is_dir() else ""
     return SetupError(
         f"cannot make the data folder '{out}'",
         why=f"{exc.strerror or exc} ('{exc.filename}')" if exc.filename else str(exc.strerror or exc),
-        do=f"give a folder whose parent you may write in with --data (or BACKSTAY_DATA), like {out / 'site'}",
+        do=f"give a folder in one where you may write with --data (or BACKSTAY_DATA){inner}",
     )

@@ -97,6 +97,10 @@ class Dialect:
         """Return a list column as the text of its JSON."""
         return column
 
+    def numeric(self, param: Expression) -> Expression:
+        """Return a parameter that is compared as a numeric column is."""
+        return param
+
     # -- comparing ------------------------------------------------------------------------------------------
 
     def is_null(self, side: Side) -> Expression:

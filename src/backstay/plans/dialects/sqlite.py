@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import FromClause, Text, case, cast, func, literal_column, type_coerce
+from sqlalchemy import FromClause, Numeric, Text, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from backstay.catalog.fields import Kind
@@ -31,6 +31,9 @@ class SqliteDialect(Dialect):
 
     def lower(self, side: Side) -> Expression:
         return func.lower(side.sql)
+
+    def numeric(self, param: Expression) -> Expression:
+        return cast(param, Numeric)
 
     def each(self, column: Expression, alias: str) -> Each:
         rows = func.json_each(column).table_valued("value", name=alias)
