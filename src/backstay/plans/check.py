@@ -34,7 +34,10 @@ def plan_candidate(frame: Frame, collection: Collection, rule: str) -> Statement
 
 def _candidate(frame: Frame, collection: Collection) -> FromClause:
     """Return the new record as a table of one row, so that a rule's paths start from it."""
-    columns = [frame.param("given", field.name).label(field.name) for field in collection.fields]
+    columns = [
+        frame.dialect.value(frame.param("given", field.name), field.column_kind).label(field.name)
+        for field in collection.fields
+    ]
     return select(*columns).subquery("candidate")
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import FromClause, select
 
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.fields import RelationField
 from backstay.catalog.unique import has_unique_index
-from backstay.plans.dialects.base import Expression
+from backstay.plans.dialects.base import Dialect, Expression
 from backstay.plans.limits import EXPAND_RECORDS_MAX, PATH_MAX_RELATIONS
 from backstay.plans.params import Statement
 from backstay.plans.record_json import record_columns
@@ -97,6 +97,12 @@ def _is_open(catalog: Catalog, collection: Collection, keys: list[str], viewer: 
     return True
 
 
+def kept_text(dialect: Dialect, table: FromClause, field: RelationField) -> Expression:
+    """Return what a relation field holds: an id, or the JSON of ids."""
+    column = table.c[field.name]
+    return dialect.list_text(column) if field.is_list else column
+
+
 def plan_expand(frame: Frame, collection: Collection, tree: ExpandTree) -> tuple[ExpandPlan, ...]:
     """Plan the statements of a tree. The frame's parameters are only looked at, each statement has a frame of its own."""
     return tuple(_plan_relation(frame, collection, name, sub) for name, sub in sorted(tree.items()))
@@ -121,13 +127,18 @@ def _plan_relation(outer: Frame, collection: Collection, name: str, tree: Expand
         chosen = key.in_(wanted)
     columns = record_columns(scope, None)
     children = plan_expand(outer, target, tree)
-    forward = [table.c[child.relation.field.name] for child in children if not child.relation.is_back]
+    dialect = frame.dialect
+    forward = [
+        kept_text(dialect, table, child.relation.field) for child in children if not child.relation.is_back
+    ]
+    found_by = kept_text(dialect, table, relation.field) if relation.is_back else key
     query = select(
-        key.label("k"), table.c.id.label("i"), columns.head.label("h"), columns.tail.label("t"), *forward
+        found_by.label("k"), table.c.id.label("i"), columns.head.label("h"), columns.tail.label("t"), *forward
     )
     query = (
         query.select_from(scope.joins.apply(table))
         .where(chosen)
+        .order_by(*dialect.tie_breaks(table, is_view=target.is_view))
         .limit(frame.dialect.number(EXPAND_RECORDS_MAX + 1))
     )
     rule = target.viewRule

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from msgspec.structs import replace
 from sqlalchemy import case, func
 
 from backstay.catalog.fields import FieldBase, Kind, ListField, RelationField
@@ -13,17 +14,19 @@ from backstay.filters import And, Call, Compare, Name, Node, Number, Or, Text
 from backstay.filters import Operand as Token
 from backstay.plans.compare import Many, Operand, compare
 from backstay.plans.conditions import All, Any, Condition
-from backstay.plans.dialects.base import Expression
+from backstay.plans.dialects.base import Expression, Side
 from backstay.plans.errors import UnknownName
 from backstay.plans.joins import Joins
 from backstay.plans.macros import MACROS, NUMBER_MACROS
-from backstay.plans.params import value_class
+from backstay.plans.params import Form, Source, value_class
 from backstay.plans.request import MISSING
 from backstay.plans.scope import Place, Scope, Target
 
 _NAME = re.compile(r"@?\w[\w.:]*")
 _AFTER_KEY = re.compile(r"\W")
 _MODIFIERS = frozenset({"isset", "each", "length", "lower", "changed"})
+_FORM_KINDS: dict[Form, Kind] = {"like": Kind.TEXT, "text": Kind.TEXT}
+"""Forms which make another kind of a value."""
 GEO_ARGUMENTS = 4
 STRFTIME_ARGUMENTS_MAX = 10
 
@@ -69,18 +72,36 @@ def resolve(scope: Scope, token: Token, literals: Literals | None = None) -> Ope
 def _constant(scope: Scope, value: str | float, literals: Literals | None) -> Operand:
     source, key = ("literal", literals.next()) if literals else ("const", value)
     if value == "" and isinstance(value, str):
-        return Operand(scope.frame.dialect.text(""), Kind.TEXT, "empty", like=scope.frame.dialect.text("%%"))
-    kind = Kind.TEXT if isinstance(value, str) else Kind.NUMBER
-    form = "plain" if kind is Kind.TEXT else "number"
-    param = scope.frame.param(source, key, form)  # type: ignore[arg-type]
-    return Operand(param, kind, "known", like=scope.frame.param(source, key, "like"))  # type: ignore[arg-type]
+        return _empty_text(scope)
+    if isinstance(value, str):
+        return _param(scope, source, key, Kind.TEXT, "plain")  # type: ignore[arg-type]
+    return _param(scope, source, key, Kind.NUMBER, "number")  # type: ignore[arg-type]
+
+
+def _param(scope: Scope, source: Source, key: object, kind: Kind, form: Form) -> Operand:
+    """Return a value which is neither NULL nor '', sent as a parameter."""
+    frame = scope.frame
+
+    def in_form(wanted: Form) -> Expression:
+        return frame.dialect.value(frame.param(source, key, wanted), _FORM_KINDS.get(wanted, kind))
+
+    return Operand(in_form(form), kind, "known", in_form)
+
+
+def _empty_text(scope: Scope) -> Operand:
+    dialect = scope.frame.dialect
+    return Operand(
+        dialect.text(""),
+        Kind.TEXT,
+        "empty",
+        lambda form: dialect.text("%%" if form == "like" else ""),
+    )
 
 
 def _name(scope: Scope, path: str) -> Operand:
     if path in MACROS:
-        frame = scope.frame
         kind = Kind.NUMBER if path in NUMBER_MACROS else Kind.TEXT
-        return Operand(frame.param("macro", path), kind, "known", like=frame.param("macro", path, "like"))
+        return _param(scope, "macro", path, kind, "plain")
     try:
         return path_operand(scope, path)
     except UnknownName:
@@ -135,6 +156,7 @@ def _field(scope: Scope, root: Callable[[Joins], Place], keys: tuple[str, ...]) 
         sql,
         _kind(target),
         is_json=_is_json(target),
+        is_column=_is_column(target),
         joins=place.join.needs if place.join else (),
         many=many,
         guards=_email_guard(scope, target),
@@ -154,21 +176,26 @@ def _column(scope: Scope, target: Target, joins: Joins) -> tuple[Expression, Pla
     """Return the SQL of a path's end, and the place of its elements where `:each` asked for them."""
     dialect, field, column = scope.frame.dialect, target.field, target.column
     if target.rest:
-        path = dialect.path([_AFTER_KEY.sub("", key) for key in target.rest])
-        return dialect.extract(column, scope.frame.param("const", path)), None
+        keys = [_AFTER_KEY.sub("", key) for key in target.rest]
+        return dialect.extract(column, keys, lambda key: scope.frame.param("const", key)), None
     modifier = target.modifier
     if modifier and modifier not in _MODIFIERS:
         raise UnknownName(f"{field.name}:{modifier}", target.place.collection.name)
     if isinstance(field, ListField) and modifier == "length":
         if field.is_list:
-            return func.coalesce(dialect.length(column), dialect.false), None
-        return case((column == dialect.text(""), dialect.false), else_=dialect.true), None
+            return func.coalesce(dialect.length(column), dialect.number(0)), None
+        return case((column == dialect.text(""), dialect.number(0)), else_=dialect.number(1)), None
     if modifier == "each" and field.is_list:
         place = scope.elements(target.place, field, joins)
         return place.source.c.value, place
     if field.column_kind is Kind.JSON:
-        column = dialect.extract(column, dialect.text("$"))
-    return (dialect.lower(column) if modifier == "lower" else column), None
+        column = dialect.extract(column, (), lambda key: scope.frame.param("const", key))
+    if field.column_kind is Kind.LIST:
+        column = dialect.list_text(column)
+    if modifier == "lower":
+        kind = None if field.column_kind is Kind.JSON else _plain_kind(field)
+        column = dialect.lower(Side(column, kind, is_json=kind is None))
+    return column, None
 
 
 def _kind(target: Target) -> Kind | None:
@@ -176,12 +203,25 @@ def _kind(target: Target) -> Kind | None:
         return None
     if target.modifier == "length" and isinstance(target.field, ListField):
         return Kind.NUMBER
-    kind = target.field.column_kind
+    return Kind.TEXT if target.modifier == "lower" else _plain_kind(target.field)
+
+
+def _plain_kind(field: FieldBase) -> Kind | None:
+    kind = field.column_kind
     return {Kind.LIST: Kind.TEXT, Kind.JSON: None}.get(kind, kind)
 
 
 def _is_json(target: Target) -> bool:
     return target.field.column_kind is Kind.JSON
+
+
+def _is_column(target: Target) -> bool:
+    """Tell whether a path ends in a column as it is, of texts, numbers or booleans."""
+    is_changed = target.modifier in {"lower", "length"} and (
+        target.modifier == "lower" or isinstance(target.field, ListField)
+    )
+    is_plain = target.field.column_kind not in {Kind.LIST, Kind.JSON}
+    return is_plain and not is_changed
 
 
 def _email_guard(scope: Scope, target: Target) -> tuple[Expression, ...]:
@@ -195,7 +235,7 @@ def _email_guard(scope: Scope, target: Target) -> tuple[Expression, ...]:
 def email_visible(scope: Scope, place: Place) -> Expression:
     """Tell whether the viewer may see the e-mail address of a row of an auth collection."""
     frame = scope.frame
-    public = place.source.c.emailVisibility == frame.dialect.true
+    public = frame.dialect.is_true(place.source.c.emailVisibility)
     viewer = frame.info.viewer
     if viewer.collection is None or viewer.collection.id != place.collection.id:
         return public
@@ -254,7 +294,7 @@ def _request_body(scope: Scope, path: str) -> Operand:
     name, _, modifier = head.partition(":")
     field = scope.base.collection.by_name.get(name)
     if isinstance(field, RelationField) and rest:
-        if value_class(scope.frame.request_value(f"body.{name}")) != "v":
+        if value_class(scope.frame.request_value(f"body.{name}")) in {"-", "0", "e"}:
             return _null(scope)
         return _field(scope, lambda joins: scope.body_place(joins, field), tuple(rest.split(".")))
     if field is not None and not rest and modifier in {"each", "length"}:
@@ -292,7 +332,7 @@ def _body_each(scope: Scope, field: ListField) -> Operand:
 
 
 def _body_length(scope: Scope, field: FieldBase) -> Operand:
-    return Operand(scope.frame.param("request", f"body.{field.name}", "count"), Kind.NUMBER, "known")
+    return _param(scope, "request", f"body.{field.name}", Kind.NUMBER, "count")
 
 
 def _body_changed(scope: Scope, name: str) -> Operand:
@@ -317,21 +357,28 @@ def _request_value(scope: Scope, path: str, modifier: str, field: FieldBase | No
     value = frame.request_value(path)
     if modifier == "isset":
         return _bool(scope, value=value is not MISSING)
-    kind_of_value = value_class(value)
-    if kind_of_value in "-0":
+    found = value_class(value)
+    if found in {"-", "0"}:
         return _null(scope)
-    form = "number" if field is not None and field.column_kind is Kind.NUMBER else "plain"
-    kind = field.column_kind if field is not None else None
-    kind = {Kind.LIST: Kind.TEXT, Kind.JSON: None}.get(kind, kind) if kind else None
-    if kind_of_value == "e":
-        return Operand(frame.dialect.text(""), kind, "empty", like=frame.dialect.text("%%"))
-    sql: Expression = frame.param("request", path, form)  # type: ignore[arg-type]
-    if path.startswith("auth.") and kind in {Kind.NUMBER, Kind.BOOL}:
-        sql = frame.dialect.as_number(sql)
-    like: Expression = frame.param("request", path, "like")
-    if modifier == "lower":
-        sql, like = frame.dialect.lower(sql), frame.dialect.lower(like)
-    return Operand(sql, kind, "known", like=like)
+    if found == "e":
+        return _empty_text(scope)
+    is_number = field is not None and field.column_kind is Kind.NUMBER
+    kind = Kind.NUMBER if found == "n" or (is_number and found == "d") else Kind.TEXT
+    operand = _param(scope, "request", path, kind, "number" if is_number else "plain")
+    if path.startswith("auth.") and field is not None and field.column_kind in {Kind.NUMBER, Kind.BOOL}:
+        operand = replace(operand, sql=frame.dialect.numeric(operand.sql), is_column=True)
+    return _lowered(scope, operand) if modifier == "lower" else operand
+
+
+def _lowered(scope: Scope, operand: Operand) -> Operand:
+    dialect, form = scope.frame.dialect, operand.form
+    assert form is not None, "a parameter has forms"
+
+    def in_form(wanted: Form) -> Expression:
+        return form(wanted) if wanted == "like" else lowered  # LIKE minds no case
+
+    lowered = dialect.lower(operand)
+    return Operand(lowered, Kind.TEXT, "known", in_form)
 
 
 # -- functions ----------------------------------------------------------------------------------------------------
@@ -352,10 +399,10 @@ def _call(scope: Scope, call: Call, literals: Literals | None) -> Operand:
         case "geoDistance" if len(arguments) == GEO_ARGUMENTS:
             if any(argument.kind is Kind.TEXT and argument.state == "known" for argument in arguments):
                 raise UnknownName(call.name, scope.base.collection.name)
-            sql = dialect.distance_km(*(argument.sql for argument in arguments))
+            sql = dialect.distance_km(*arguments)
             kind: Kind | None = Kind.NUMBER
         case "strftime" if _is_strftime(call):
-            sql = dialect.strftime([argument.sql for argument in arguments])
+            sql = dialect.strftime(arguments, lambda: scope.frame.param("macro", "@now"))
             kind = Kind.TEXT
         case _:
             raise UnknownName(f"{call.name}()", scope.base.collection.name)

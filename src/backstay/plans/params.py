@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -12,10 +14,30 @@ from backstay.catalog.casts import format_number
 from backstay.catalog.fields import DbValue
 from backstay.plans.macros import macro_value
 from backstay.plans.request import MISSING, JsonText, RequestInfo
+from backstay.plans.time_words import time_argument
 
 Source: TypeAlias = Literal["const", "literal", "request", "macro", "given"]
-Form: TypeAlias = Literal["plain", "raw", "number", "like", "list", "count"]
+Form: TypeAlias = Literal[
+    "plain",
+    "raw",
+    "number",
+    "text",
+    "like",
+    "list",
+    "count",
+    "time",
+    "to_char",
+    "date_format",
+    "start_of",
+    "start_format",
+    "months",
+    "seconds",
+]
+"""How a value is sent; the last seven are the arguments of strftime for databases which have none (`times`)."""
 
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""LIKE minds no case of ASCII letters; patterns are sent in lower case for databases whose LIKE does."""
+MATCHES_NOTHING = "\U0010fffe"
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -79,24 +101,40 @@ def shape_value(raw: Any, form: Form) -> DbValue:
         case "raw":
             return raw  # type: ignore[no-any-return]  # a value which SQLAlchemy put in by itself
         case "like":
-            return like_pattern(plain_text(raw))
+            return like_pattern(plain_text(raw)).translate(_LOWER)
         case "list":
             return _encode(as_items(raw)).decode()
         case "count":
             return len(as_items(raw))
         case "number":
             return _as_number(raw)
+        case "text":
+            return _as_text(raw)
+        case "time" | "to_char" | "date_format" | "start_of" | "start_format" | "months" | "seconds":
+            return time_argument(plain_text(raw), form)
     return plain_value(raw)
 
 
 def _as_number(raw: Any) -> DbValue:
     """Read a number which a form sent as text; other texts are compared as they are."""
-    if isinstance(raw, str):
-        try:
-            return float(raw)
-        except ValueError:
-            return raw
-    return plain_value(raw)
+    return float(raw) if isinstance(raw, str) and is_number_text(raw) else plain_value(raw)
+
+
+def is_number_text(text: str) -> bool:
+    """Tell whether a text reads as a finite number."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _as_text(raw: Any) -> DbValue:
+    """Return `raw` as SQLite reads it where a text is compared with it: 7 is '7.0'."""
+    value = plain_value(raw)
+    if isinstance(value, float):
+        head, mark, exponent = repr(value).partition("e")
+        return f"{head}{'' if '.' in head else '.0'}{mark}{exponent}"
+    return value if value is None or isinstance(value, str) else str(value)
 
 
 def plain_value(raw: Any) -> DbValue:
@@ -133,9 +171,12 @@ def like_pattern(text: str) -> str:
 
     Escapes are looked for from the end, and a character that was just escaped is not looked at again: so does the
     real server, and `\\%` comes out as an escaped backslash before a wildcard.
+
+    A pattern which ends in a lone escape matches nothing; databases do not agree on it, so it becomes a text that
+    nobody stores.
     """
     if _has_wildcard(text):
-        return text
+        return MATCHES_NOTHING if _ends_escaping(text) else text
     out: list[str] = []
     pending = False
     for char in reversed(text):
@@ -151,6 +192,10 @@ def like_pattern(text: str) -> str:
     return f"%{''.join(reversed(out))}%"
 
 
+def _ends_escaping(text: str) -> bool:
+    return (len(text) - len(text.rstrip("\\"))) % 2 == 1
+
+
 def _has_wildcard(text: str) -> bool:
     escaped = False
     for char in text:
@@ -161,11 +206,14 @@ def _has_wildcard(text: str) -> bool:
 
 
 def value_class(raw: Any) -> str:
-    """Return what of a request's value decides the text of a statement: missing, null, empty, or a value."""
+    """Return what of a request's value decides the text of a statement.
+
+    '-' missing, '0' null, 'e' empty, 'd' a text that reads as a number, 't' any other text or JSON, 'n' a number
+    """
     if raw is MISSING:
         return "-"
     if raw is None:
         return "0"
-    if raw == "" and isinstance(raw, str):
-        return "e"
-    return "v"
+    if isinstance(raw, str):
+        return "e" if raw == "" else "d" if is_number_text(raw) else "t"
+    return "n" if isinstance(raw, (int, float)) else "t"

@@ -8,10 +8,11 @@ import msgspec
 from sqlalchemy import Select, func, select
 
 from backstay.catalog import Collection
+from backstay.catalog.fields import RelationField
 from backstay.filters import Node, parse
 from backstay.plans.conditions import Condition, all_of, close
 from backstay.plans.dialects.base import Expression
-from backstay.plans.expand import ExpandPlan, ExpandTree, plan_expand
+from backstay.plans.expand import ExpandPlan, ExpandTree, kept_text, plan_expand
 from backstay.plans.operands import Literals, build
 from backstay.plans.params import Statement
 from backstay.plans.record_json import record_columns
@@ -107,6 +108,8 @@ def _select_rows(
     if not tree:
         return select(columns.whole.label("r"))
     table = scope.base.source
-    names = (name for name in sorted(tree) if name in scope.base.collection.by_name)
-    forward: list[Expression] = [table.c[name] for name in names]
+    fields = (scope.base.collection.by_name.get(name) for name in sorted(tree))
+    forward: list[Expression] = [
+        kept_text(frame.dialect, table, field) for field in fields if isinstance(field, RelationField)
+    ]
     return select(columns.head.label("h"), columns.tail.label("t"), table.c.id.label("i"), *forward)

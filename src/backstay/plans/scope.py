@@ -9,6 +9,7 @@ drops out where the joined record is hidden).
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 from sqlalchemy import FromClause, bindparam, or_, select
@@ -68,7 +69,7 @@ class Frame:
         self.consulted: dict[str, str] = {}
         """Which paths of the request decided the statement's text, and the class of their values."""
 
-    def param(self, source: Source, key: object, form: Form = "plain") -> BindParameter[object]:
+    def param(self, source: Source, key: object, form: Form = "plain") -> BindParameter[Any]:
         """Return a placeholder whose value comes from `source`."""
         name = f"p{len(self.params)}"
         self.params[name] = Param(source, key, form)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import asc, case, desc, func, select
+from sqlalchemy import asc, case, desc, func, not_, select
 
-from backstay.plans.dialects.base import Expression
+from backstay.plans.compare import Operand
+from backstay.plans.dialects.base import Dialect, Expression
 from backstay.plans.errors import TooComplex, UnknownName
 from backstay.plans.joins import hang
 from backstay.plans.limits import SORT_MAX_TERMS, SORT_TERM_MAX_CHARS
@@ -26,32 +27,50 @@ def parse_sort(text: str) -> tuple[tuple[str, bool], ...]:
 
 def order_by(scope: Scope, terms: tuple[tuple[str, bool], ...]) -> list[Expression]:
     """Turn terms into ORDER BY. Raises UnknownName for a term that does not exist or is not the viewer's to see."""
-    return [
-        desc(sql) if descending else asc(sql)
-        for name, descending in terms
-        if (sql := _term(scope, name, descending)) is not None
-    ]
+    keys = [key for name, descending in terms for key in _term(scope, name, descending)]
+    base = scope.base
+    if any(name == "@rowid" for name, _ in terms):
+        return keys
+    return keys + scope.frame.dialect.tie_breaks(base.source, is_view=base.collection.is_view)
 
 
-def _term(scope: Scope, name: str, descending: bool) -> Expression | None:
-    dialect = scope.frame.dialect
+def _term(scope: Scope, name: str, descending: bool) -> list[Expression]:
+    dialect, base = scope.frame.dialect, scope.base
     if name == "@random":
-        return dialect.random
+        return [dialect.random]
     if name == "@rowid":
-        if scope.base.collection.is_view:
-            raise UnknownName(name, scope.base.collection.name)
-        return dialect.row_order(scope.base.source)
+        if base.collection.is_view:
+            raise UnknownName(name, base.collection.name)
+        return [dialect.ordered(dialect.row_order(base.source), descending=descending, nullable=False)]
     if name.startswith("@request.") and not scope.client:
-        raise UnknownName(name, scope.base.collection.name)
+        raise UnknownName(name, base.collection.name)
     if not name:
-        raise UnknownName(name, scope.base.collection.name)
+        raise UnknownName(name, base.collection.name)
     operand = path_operand(scope, name)
-    sql = operand.sql
+    keys: list[Expression] = dialect.sort_keys(operand)
     if operand.guards:
-        sql = case((operand.guards[0], sql), else_=dialect.null)
-    if not operand.joins:
-        return sql
-    best = func.max(sql) if descending else func.min(sql)
-    unit = dialect.unit
-    query = select(best).select_from(hang(unit, operand.joins))
+        guard = operand.guards[0]
+        keys = [_guarded(guard, key, dialect) for key in keys]
+    if operand.joins:
+        keys = [_outermost(scope, operand, keys, position, descending) for position in range(len(keys))]
+    is_own = operand.is_column and "." not in name and not base.collection.is_view and not operand.guards
+    return [dialect.ordered(key, descending=descending, nullable=not is_own) for key in keys]
+
+
+def _guarded(guard: Expression, key: Expression, dialect: Dialect) -> Expression:
+    return case((guard, key), else_=dialect.null)
+
+
+def _outermost(
+    scope: Scope, operand: Operand, keys: list[Expression], position: int, descending: bool
+) -> Expression:
+    """Return the key at `position` of the value, out of many, which comes first in a descending or ascending order."""
+    dialect, unit = scope.frame.dialect, scope.frame.dialect.unit
+    source = hang(unit, operand.joins)
+    if len(keys) == 1:
+        query = select(func.max(keys[0]) if descending else func.min(keys[0])).select_from(source)
+    else:
+        order = [desc(key) if descending else asc(key) for key in keys]
+        query = select(keys[position]).select_from(source).where(not_(dialect.is_null(operand)))
+        query = query.order_by(*order).limit(dialect.number(1))
     return query.correlate_except(unit, *(join.source for join in operand.joins)).scalar_subquery()

@@ -1,20 +1,28 @@
-"""What the databases do differently, a method each. What they share is SQLAlchemy's business."""
+"""What the databases do differently, a method each. What they share is SQLAlchemy's business.
+
+SQLite is the reference: a filter means on every database what it means there, down to how texts compare with
+numbers. `Dialect` itself states SQLite's way; `typed.TypedDialect` spells it out for databases whose columns have
+one type each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, FromClause, Select, literal_column, select
+from sqlalchemy import ColumnElement, FromClause, asc, desc, func, literal_column, not_, or_, select
 from sqlalchemy.engine.interfaces import Dialect as SqlDialect
 
 from backstay.catalog.fields import Kind
-from backstay.plans.params import Param, Statement
+from backstay.plans.params import Form, Param, Statement
 
 Expression: TypeAlias = ColumnElement[Any]
 JsonPart: TypeAlias = "tuple[str, Expression, Kind] | tuple[str, str, None]"
 """A key of a record's JSON with a column and how it is kept, or with fixed JSON text."""
+State: TypeAlias = Literal["open", "empty", "known"]
+"""What is known of a value before the statement runs: nothing, that it is NULL or '', or that it is neither."""
+Order: TypeAlias = Literal["<", "<=", ">", ">="]
 
 
 class Each(msgspec.Struct, frozen=True, eq=False):
@@ -22,6 +30,29 @@ class Each(msgspec.Struct, frozen=True, eq=False):
 
     source: FromClause
     value: Expression
+
+
+class Side(msgspec.Struct, frozen=True, eq=False):
+    """One side of a comparison.
+
+    kind:      None: NULL where the state is 'empty', else a value out of a JSON document, of any type
+    form:      gives the value in another form, when it is a parameter
+    is_json:   it comes out of JSON, where NULL and '' are different
+    is_column: it is a column of a table; the other side is read as this one's kind where that is possible
+               (SQLite's affinity, https://sqlite.org/datatype3.html#type_conversions_prior_to_comparison)
+    """
+
+    sql: Expression
+    kind: Kind | None = None
+    state: State = "open"
+    form: Callable[[Form], Expression] | None = None
+    is_json: bool = False
+    is_column: bool = False
+
+    @property
+    def is_null(self) -> bool:
+        """True for the word `null` and whatever else is known to be NULL."""
+        return self.kind is None and self.state == "empty"
 
 
 class Dialect:
@@ -46,42 +77,72 @@ class Dialect:
 
     @property
     def true(self) -> Expression:
+        """True, both as a value and as a condition."""
         return self.number(1)
 
     @property
     def false(self) -> Expression:
+        """False, both as a value and as a condition."""
         return self.number(0)
 
-    def boolean(self, column: Expression) -> Expression:
-        """Return a boolean column as it is compared with parameters (1 and 0)."""
+    def is_true(self, column: Expression) -> Expression:
+        """Tell whether a boolean column holds true."""
+        return column == self.true
+
+    def value(self, param: Expression, kind: Kind) -> Expression:
+        """Return a parameter as a value of `kind`, for databases that must know its type beforehand."""
+        return param
+
+    def list_text(self, column: Expression) -> Expression:
+        """Return a list column as the text of its JSON."""
         return column
 
-    def as_number(self, value: Expression) -> Expression:
+    def numeric(self, param: Expression) -> Expression:
         """Return a parameter that is compared as a numeric column is."""
-        return value
+        return param
 
     # -- comparing ------------------------------------------------------------------------------------------
 
-    def alike(self, left: Expression, right: Expression, *, same_kind: bool) -> tuple[Expression, Expression]:
-        """Return both sides so that the database may compare them, whatever their kinds."""
-        return left, right
+    def is_null(self, side: Side) -> Expression:
+        return side.sql.is_(None)
 
-    def equal(self, left: Expression, right: Expression) -> Expression:
-        return left == right
+    def is_empty(self, side: Side) -> Expression:
+        """Tell whether a value is NULL or ''."""
+        if side.state == "known":
+            return self.false
+        return or_(side.sql == self.text(""), side.sql.is_(None))
 
-    def differs(self, left: Expression, right: Expression) -> Expression:
-        """`!=` which counts NULL as a value."""
-        return left.is_distinct_from(right)
+    def equals(self, left: Side, right: Side) -> Expression:
+        """`=` where one side is neither NULL nor ''."""
+        return left.sql == right.sql
 
-    def same(self, left: Expression, right: Expression) -> Expression:
+    def same(self, left: Side, right: Side) -> Expression:
         """`=` which counts NULL as a value."""
-        return left.is_not_distinct_from(right)
+        return left.sql.is_not_distinct_from(right.sql)
 
-    def like(self, left: Expression, pattern: Expression) -> Expression:
-        """Match without regard to the case of ASCII letters; `\\` escapes."""
+    def differs(self, left: Side, right: Side) -> Expression:
+        """`!=` which counts NULL as a value."""
+        return left.sql.is_distinct_from(right.sql)
+
+    def same_or_empty(self, left: Side, right: Side) -> Expression:
+        """`=` for which NULL and '' are the same."""
+        empty = self.text("")
+        return func.coalesce(left.sql, empty) == func.coalesce(right.sql, empty)
+
+    def compares(self, left: Side, op: Order, right: Side) -> Expression:
+        """Compare by order: numbers, then texts by their bytes; not true of NULL."""
+        return apply_order(left.sql, op, right.sql)
+
+    def fails(self, condition: Expression, values: Sequence[Side]) -> list[Expression]:
+        """Return the ways in which a comparison of `values`, by order or LIKE, may not be true."""
+        return [not_(condition), *(self.is_null(value) for value in values)]
+
+    def like(self, left: Side, right: Side) -> Expression:
+        """Match without regard to the case of ASCII letters; `\\` escapes. A parameter comes as a pattern."""
         raise AssertionError(self.name)
 
-    def lower(self, value: Expression) -> Expression:
+    def lower(self, side: Side) -> Expression:
+        """Return a value as text with its ASCII letters in lower case."""
         raise AssertionError(self.name)
 
     # -- lists and JSON -------------------------------------------------------------------------------------
@@ -94,42 +155,90 @@ class Dialect:
         """Return how many elements a list column holds."""
         raise AssertionError(self.name)
 
-    def extract(self, column: Expression, path: Expression) -> Expression:
-        """Return the value at a path of a JSON column as SQL: texts unquoted, numbers as numbers."""
-        raise AssertionError(self.name)
+    def extract(
+        self, column: Expression, keys: Sequence[str], const: Callable[[str], Expression]
+    ) -> Expression:
+        """Return the value at a path of a JSON column, for a `Side` without a kind; keys of digits count in lists.
 
-    def path(self, keys: Sequence[str]) -> str:
-        """Return the path for `extract`, to be sent as a parameter."""
-        out = "$"
-        for key in keys:
-            out += f"[{key}]" if key.isdigit() else '."' + key.replace('"', "") + '"'
-        return out
+        const: makes a parameter
+        """
+        raise AssertionError(self.name)
 
     def record(self, parts: Sequence[JsonPart], *, trusted: bool) -> Expression:
         """Return a JSON object as text, its keys in the given order.
 
         trusted: columns are ours: texts never NULL, JSON always well-formed; false for the columns of views
         """
+        pieces: list[Expression] = []
+        fixed = "{"
+        for position, (key, value, kind) in enumerate(parts):
+            fixed += ("," if position else "") + f'"{key}":'
+            if isinstance(value, str) or kind is None:
+                fixed += str(value)
+                continue
+            pieces += [self.text(fixed), self.member(value, kind, trusted=trusted)]
+            fixed = ""
+        return self.concat([*pieces, self.text(f"{fixed}}}")])
+
+    def member(self, column: Expression, kind: Kind, *, trusted: bool) -> Expression:
+        """Return the JSON text of a column's value."""
         raise AssertionError(self.name)
+
+    def concat(self, pieces: Sequence[Expression]) -> Expression:
+        """Join texts."""
+        out = pieces[0]
+        for piece in pieces[1:]:
+            out = out.concat(piece)
+        return out
 
     # -- functions ------------------------------------------------------------------------------------------
 
-    def distance_km(
-        self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression
-    ) -> Expression:
-        """Return the great-circle distance (spherical law of cosines, radius 6,371 km)."""
+    def as_number(self, side: Side) -> Expression:
+        """Return a value for arithmetic; what is no number becomes NULL."""
+        return side.sql
+
+    def clamp(self, value: Expression) -> Expression:
+        """Return a number cut to -1 to 1; NULL stays NULL."""
         raise AssertionError(self.name)
 
-    def strftime(self, arguments: Sequence[Expression]) -> Expression:
+    def distance_km(self, lon_a: Side, lat_a: Side, lon_b: Side, lat_b: Side) -> Expression:
+        """Return the great-circle distance (spherical law of cosines, radius 6,371 km)."""
+        east, north, east_b, north_b = (
+            func.radians(self.as_number(side)) for side in (lon_a, lat_a, lon_b, lat_b)
+        )
+        cosine = func.cos(north) * func.cos(north_b) * func.cos(east_b - east)
+        cosine = cosine + func.sin(north) * func.sin(north_b)
+        return literal_column("6371") * func.acos(self.clamp(cosine))
+
+    def strftime(self, arguments: Sequence[Side], now: Callable[[], Expression]) -> Expression:
+        """Return SQLite's strftime(format, time, modifier ...).
+
+        now: makes a parameter with the present time
+        Raises BadRequest for what the database has no words for.
+        """
         raise AssertionError(self.name)
+
+    # -- order ----------------------------------------------------------------------------------------------
 
     @property
     def random(self) -> Expression:
-        raise AssertionError(self.name)
+        return func.random()
 
     def row_order(self, table: FromClause) -> Expression:
         """Return what orders a table by insertion."""
         raise AssertionError(self.name)
+
+    def tie_breaks(self, table: FromClause, *, is_view: bool) -> list[Expression]:
+        """Return what orders the rows where a list's sort leaves it open, so that they keep their pages."""
+        return []
+
+    def sort_keys(self, side: Side) -> list[Expression]:
+        """Return what to sort by so that values come in the order of `compares`."""
+        return [side.sql]
+
+    def ordered(self, key: Expression, *, descending: bool, nullable: bool) -> Expression:
+        """Return a term of ORDER BY; NULL is less than all else."""
+        return desc(key) if descending else asc(key)
 
     # -- statements -----------------------------------------------------------------------------------------
 
@@ -146,6 +255,27 @@ class Dialect:
         return Statement(str(compiled), used, is_cheap)
 
 
-def scalar(query: Select[Any]) -> Expression:
-    """Return a one-column query as an expression."""
-    return query.scalar_subquery()
+def apply_order(left: Expression, op: Order, right: Expression) -> Expression:
+    """Return `left op right`."""
+    match op:
+        case "<":
+            return left < right
+        case "<=":
+            return left <= right
+        case ">":
+            return left > right
+        case ">=":
+            return left >= right
+
+
+def is_index(key: str) -> bool:
+    """Tell whether a key of a JSON path counts in a list."""
+    return key.isascii() and key.isdigit() and len(key) < 10
+
+
+def json_path(keys: Sequence[str]) -> str:
+    """Return keys as a JSON path in SQLite's and MySQL's notation."""
+    out = "$"
+    for key in keys:
+        out += f"[{key}]" if is_index(key) else '."' + key.replace('"', "") + '"'
+    return out

@@ -1,14 +1,17 @@
-"""SQLite."""
+"""SQLite.
+
+A record's JSON is concatenated: measured at half the time of `json_object` for ten fields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import FromClause, Numeric, Text, case, cast, func, literal_column
+from sqlalchemy import FromClause, Numeric, Text, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from backstay.catalog.fields import Kind
-from backstay.plans.dialects.base import Dialect, Each, Expression, JsonPart
+from backstay.plans.dialects.base import Dialect, Each, Expression, Side, json_path
 
 
 class SqliteDialect(Dialect):
@@ -19,14 +22,18 @@ class SqliteDialect(Dialect):
     def __init__(self) -> None:
         self.sql = pysqlite.dialect(paramstyle="qmark")
 
-    def like(self, left: Expression, pattern: Expression) -> Expression:
-        return left.like(pattern, escape="\\")
+    def like(self, left: Side, right: Side) -> Expression:
+        left_text: Expression = type_coerce(left.sql, Text())  # SQLite matches numbers as well
+        if right.form is not None:
+            return left_text.like(right.form("like"), escape="\\")
+        percent = self.text("%")
+        return left_text.like(self.concat([percent, right.sql, percent]), escape="\\")
 
-    def as_number(self, value: Expression) -> Expression:
-        return cast(value, Numeric)
+    def lower(self, side: Side) -> Expression:
+        return func.lower(side.sql)
 
-    def lower(self, value: Expression) -> Expression:
-        return func.lower(value)
+    def numeric(self, param: Expression) -> Expression:
+        return cast(param, Numeric)
 
     def each(self, column: Expression, alias: str) -> Each:
         rows = func.json_each(column).table_valued("value", name=alias)
@@ -35,40 +42,19 @@ class SqliteDialect(Dialect):
     def length(self, column: Expression) -> Expression:
         return func.json_array_length(column)
 
-    def extract(self, column: Expression, path: Expression) -> Expression:
-        return func.json_extract(column, path)
-
-    def record(self, parts: Sequence[JsonPart], *, trusted: bool) -> Expression:
-        """Concatenate the object's text: measured at half the time of `json_object` for ten fields."""
-        out: Expression | None = None
-        fixed = "{"
-        for position, (key, value, kind) in enumerate(parts):
-            fixed += ("," if position else "") + f'"{key}":'
-            if isinstance(value, str) or kind is None:
-                fixed += str(value)
-                continue
-            piece = _member(value, kind) if trusted else _doubtful_member(value, kind)
-            lead = self.text(fixed)
-            out = (lead if out is None else out.concat(lead)).concat(piece)
-            fixed = ""
-        end = self.text(f"{fixed}}}")
-        return end if out is None else out.concat(end)
-
-    def distance_km(
-        self, lon_a: Expression, lat_a: Expression, lon_b: Expression, lat_b: Expression
+    def extract(
+        self, column: Expression, keys: Sequence[str], const: Callable[[str], Expression]
     ) -> Expression:
-        cosine = func.cos(func.radians(lat_a)) * func.cos(func.radians(lat_b)) * func.cos(
-            func.radians(lon_b) - func.radians(lon_a)
-        ) + func.sin(func.radians(lat_a)) * func.sin(func.radians(lat_b))
-        clamped = func.max(self.number(-1), func.min(self.number(1), cosine))
-        return literal_column("6371") * func.acos(clamped)
+        return func.json_extract(column, const(json_path(keys)) if keys else self.text("$"))
 
-    def strftime(self, arguments: Sequence[Expression]) -> Expression:
-        return func.strftime(*arguments)
+    def member(self, column: Expression, kind: Kind, *, trusted: bool) -> Expression:
+        return _member(column, kind) if trusted else _doubtful_member(column, kind)
 
-    @property
-    def random(self) -> Expression:
-        return func.random()
+    def clamp(self, value: Expression) -> Expression:
+        return func.max(self.number(-1), func.min(self.number(1), value))
+
+    def strftime(self, arguments: Sequence[Side], now: Callable[[], Expression]) -> Expression:
+        return func.strftime(*(argument.sql for argument in arguments))
 
     def row_order(self, table: FromClause) -> Expression:
         return literal_column(f"{self.sql.identifier_preparer.quote(str(table.name))}.rowid")  # type: ignore[attr-defined]

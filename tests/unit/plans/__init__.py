@@ -1,0 +1,1 @@
+"""The planner: filters, sorts, expands and rules as statements."""
