@@ -102,7 +102,7 @@ class Dialect:
         """Return the path for `extract`, to be sent as a parameter."""
         out = "$"
         for key in keys:
-            out += f"[{key}]" if key.isdigit() else '."' + key.replace('"', "") + '"'
+            out += f"[{key}]" if key.isascii() and key.isdigit() else '."' + key.replace('"', "") + '"'
         return out
 
     def record(self, parts: Sequence[JsonPart], *, trusted: bool) -> Expression:
