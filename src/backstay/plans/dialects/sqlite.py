@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import FromClause, Numeric, Text, case, cast, func, literal_column
+from sqlalchemy import FromClause, Numeric, Text, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from backstay.catalog.fields import Kind
@@ -20,7 +20,7 @@ class SqliteDialect(Dialect):
         self.sql = pysqlite.dialect(paramstyle="qmark")
 
     def like(self, left: Expression, pattern: Expression) -> Expression:
-        return left.like(pattern, escape="\\")
+        return type_coerce(left, Text()).like(pattern, escape="\\")
 
     def as_number(self, value: Expression) -> Expression:
         return cast(value, Numeric)
