@@ -34,11 +34,12 @@ Faults: TypeAlias = "Mapping[str, Fault | Faults]"
 """Faults keyed by field name; list items are keyed by their index as text."""
 
 
-def _in_order(faults: Any) -> Any:
-    """Sort faults by their keys, as the protocol sends them; what else stands among them, as in a batch, stays."""
-    if not isinstance(faults, Mapping):
-        return faults
-    return {key: _in_order(fault) for key, fault in sorted(faults.items())}
+def _in_order(faults: Faults) -> dict[str, Any]:
+    """Sort faults by their keys, as the protocol sends them."""
+    return {
+        key: _in_order(fault) if isinstance(fault, Mapping) else fault
+        for key, fault in sorted(faults.items())
+    }
 
 
 class RequestError(Exception):

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from starlette.routing import BaseRoute, Router
+from starlette.routing import BaseRoute, Match, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from backstay.errors import NotFound, RequestError
 from backstay.http import auth, batch, collections, records, settings, welcome
@@ -94,15 +95,30 @@ class Common:
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer for paths that lead nowhere: for those which are read, they are files that are not there."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+        return
     message = "File not found." if scope["method"] in {"GET", "HEAD"} else None
     await error_reply(NotFound(message))(scope, receive, send)
 
 
 class _Routes(Router):
-    """Routes whose misses are answered as the protocol does, wrong methods included."""
+    """Routes whose misses are answered as the protocol does: a wrong method is a path that is not there."""
 
     def __init__(self, routes: Sequence[BaseRoute], lifespan: Any) -> None:
-        super().__init__(routes=routes, redirect_slashes=False, lifespan=lifespan, default=not_found)
+        super().__init__(routes=routes, redirect_slashes=False, lifespan=lifespan)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.lifespan(scope, receive, send)
+            return
+        for route in self.routes:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(found)
+                await route.handle(scope, receive, send)
+                return
+        await not_found(scope, receive, send)
 
 
 def create_application(

@@ -77,7 +77,14 @@ class Ask:
         return self.query.get("fields", "") if self.raw_query else ""
 
     def path(self, name: str) -> str:
-        return self.scope["path_params"][name]  # type: ignore[no-any-return]
+        """Return a part of the path. Raises NotFound when it is no text: nothing has such a name."""
+        value: str = self.scope["path_params"][name]
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as exc:
+                raise NotFound from exc
+        return value
 
     @property
     def address(self) -> str:
