@@ -13,6 +13,9 @@ from sqlalchemy.dialects.sqlite import pysqlite
 from backstay.catalog.fields import Kind
 from backstay.plans.dialects.base import Dialect, Each, Expression, Side, json_path
 
+CHAIN_MAX = 200
+"""Texts in one chain of `||`; SQLite's limit on the depth of an expression is 1,000."""
+
 
 class SqliteDialect(Dialect):
     """SQLite 3.45 and later."""
@@ -31,6 +34,13 @@ class SqliteDialect(Dialect):
 
     def lower(self, side: Side) -> Expression:
         return func.lower(side.sql)
+
+    def concat(self, pieces: Sequence[Expression]) -> Expression:
+        """Join texts with `||`; very many in parts, since SQLite takes chains of 1,000 at most."""
+        if len(pieces) <= CHAIN_MAX:
+            return super().concat(pieces)
+        parts = [pieces[start : start + CHAIN_MAX] for start in range(0, len(pieces), CHAIN_MAX)]
+        return func.concat(*(super(SqliteDialect, self).concat(part) for part in parts))
 
     def numeric(self, param: Expression) -> Expression:
         return cast(param, Numeric)
