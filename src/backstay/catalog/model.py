@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from backstay.catalog.casts import to_number
-from backstay.catalog.fields import Field, FileField, RelationField
+from backstay.catalog.fields import AutodateField, Field, FileField, RelationField, TextField
 
 CollectionType: TypeAlias = Literal["base", "auth", "view"]
 
@@ -164,6 +164,14 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def file_fields(self) -> tuple[FileField, ...]:
         return tuple(field for field in self.fields if isinstance(field, FileField))
+
+    @cached_property
+    def text_fields(self) -> tuple[TextField, ...]:
+        return tuple(field for field in self.fields if isinstance(field, TextField))
+
+    @cached_property
+    def autodate_fields(self) -> tuple[AutodateField, ...]:
+        return tuple(field for field in self.fields if isinstance(field, AutodateField))
 
     @cached_property
     def relation_fields(self) -> tuple[RelationField, ...]:

@@ -215,6 +215,7 @@ class SqliteStore:
 
     def version(self) -> int:
         """Return a number which changes with each commit of anybody."""
+        self._ticks = 0  # the steps of earlier reads count on: without this the look itself could be stopped
         return int(self._reader.execute("PRAGMA data_version").get)
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
