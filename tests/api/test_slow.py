@@ -114,7 +114,7 @@ async def test_many_dear_requests_do_not_stop_the_others(large: Served) -> None:
         answers = await asyncio.gather(*(large.list("posts", filter=f"{DEAR} || score > {n}") for n in range(8)))
     assert {answer.status for answer in answers} == {400}
     assert max(times) < WAIT_MAX_S
-    assert (await large.list("posts", perPage=1)).total == 50
+    assert (await large.list("posts", perPage=1)).total == 5
 
 
 async def test_dear_rules_of_writes_are_stopped(large: Served) -> None:
