@@ -229,7 +229,7 @@ async def build(folder: Path) -> None:
         for name, definition in SELF_RELATIONS.items():
             found = site.catalog.find(name)
             assert found is not None
-            fields = msgspec.to_builtins(collection_json(found))["fields"]
+            fields = msgspec.json.decode(msgspec.json.encode(collection_json(found)["fields"]))
             await site.changes.update(found.id, {"fields": [*fields, definition]})
         boss = RequestInfo(viewer=Viewer(site.superusers))
         for name, (collection, record_id) in PEOPLE.items():

@@ -94,24 +94,49 @@ def _rows(db: apsw.Connection, sql: str, values: Sequence[DbValue]) -> list[Row]
 
 
 class SqliteTransaction:
-    """The writer's connection, lent to one job."""
+    """The writer's connection, lent to one job.
 
-    def __init__(self, db: apsw.Connection, threads: ThreadPoolExecutor) -> None:
+    query_timeout_s: how long one of its reads may take; None for jobs that may take their time
+    """
+
+    def __init__(
+        self, db: apsw.Connection, threads: ThreadPoolExecutor, query_timeout_s: float | None = None
+    ) -> None:
         self._db = db
         self._threads = threads
+        self._query_timeout_s = query_timeout_s
+        self._ticks = 0
         self.acts: list[Callable[[], None]] = []
 
     async def fetch(
         self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
     ) -> list[Row]:
-        if limit_s is not None:
-            return await self._away(self._fetch_within, statement.sql, values, limit_s)
-        return self._fetch(statement.sql, values)
+        if limit_s is None:
+            try:
+                return self._fetch_at_once(statement.sql, values)
+            except apsw.InterruptError:
+                limit_s = self._query_timeout_s
+        return await self._away(self._fetch_within, statement.sql, values, limit_s)
 
     def _fetch(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
         return _rows(self._db, sql, values)
 
-    def _fetch_within(self, sql: str, values: Sequence[DbValue], limit_s: float) -> list[Row]:
+    def _fetch_at_once(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
+        """Read on the event loop, which is for what is cheap: a rule may ask for anything."""
+        self._ticks = 0
+        self._db.set_progress_handler(self._tick, BUDGET_STEPS)
+        try:
+            return self._fetch(sql, values)
+        finally:
+            self._db.set_progress_handler(None)
+
+    def _tick(self) -> bool:
+        self._ticks += 1
+        return self._ticks > 1
+
+    def _fetch_within(self, sql: str, values: Sequence[DbValue], limit_s: float | None) -> list[Row]:
+        if limit_s is None:
+            return self._fetch(sql, values)
         deadline = time.monotonic() + limit_s
         self._db.set_progress_handler(lambda: time.monotonic() > deadline, BUDGET_STEPS)
         try:
@@ -302,7 +327,8 @@ class SqliteStore:
         """Run one job; what it raises is its own answer, and undoes its own work."""
         if waiting.answer.cancelled():
             return
-        tx = SqliteTransaction(self._writer, self._commits)
+        timeout_s = self.options.query_timeout_s if waiting.limited else None
+        tx = SqliteTransaction(self._writer, self._commits, timeout_s)
         try:
             results.append((waiting, await self._run_job(waiting, tx)))
             acts += tx.acts
