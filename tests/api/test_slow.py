@@ -111,7 +111,9 @@ async def test_dear_rules_are_stopped(large: Served) -> None:
 
 async def test_many_dear_requests_do_not_stop_the_others(large: Served) -> None:
     async with pulse(large) as times:
-        answers = await asyncio.gather(*(large.list("posts", filter=f"{DEAR} || score > {n}") for n in range(8)))
+        answers = await asyncio.gather(
+            *(large.list("posts", filter=f"{DEAR} || score > {n}") for n in range(8))
+        )
     assert {answer.status for answer in answers} == {400}
     assert max(times) < WAIT_MAX_S
     assert (await large.list("posts", perPage=1)).total == 5
@@ -124,13 +126,18 @@ async def test_dear_rules_of_writes_are_stopped(large: Served) -> None:
     start = time.monotonic()
     reply = await alone(large, large.create("comments", {"post": "000000000000001"}))
     assert reply.status == 400
-    assert (await alone(large, large.update("comments", "000000000000001", {"text": "x"}))).status in {400, 404}
+    assert (await alone(large, large.update("comments", "000000000000001", {"text": "x"}))).status in {
+        400,
+        404,
+    }
     assert time.monotonic() - start < 10 * TIMEOUT_S + WAIT_MAX_S
     assert (await large.create("counters", {})).status == 200
 
 
 async def test_large_sorted_lists_leave_room(site: Served) -> None:
-    await fill(site, "posts", 20_000, title="hex(randomblob(50))", status="'open'", body="hex(randomblob(200))")
+    await fill(
+        site, "posts", 20_000, title="hex(randomblob(50))", status="'open'", body="hex(randomblob(200))"
+    )
     for params in ({"sort": "-title"}, {"sort": "@random"}, {"sort": "body,title", "perPage": 1000}):
         assert (await alone(site, site.list("posts", **params))).status == 200
 
@@ -175,7 +182,12 @@ async def test_expand_of_one_large_record_many_times_is_bounded(site: Served) ->
 async def test_expand_of_every_path_there_is(site: Served) -> None:
     """Many names in one parameter cost a statement each; there is a limit to them."""
     names = ("peers", "author", "editors", "posts_via_peers", "comments_via_post", "comments_via_posts")
-    paths = [".".join((a, b, c)) for a in ("peers", "posts_via_peers") for b in ("peers", "posts_via_peers") for c in names]
+    paths = [
+        ".".join((a, b, c))
+        for a in ("peers", "posts_via_peers")
+        for b in ("peers", "posts_via_peers")
+        for c in names
+    ]
     paths += [f"{path}.{name}" for path in paths for name in ("peers", "author", "posts_via_peers")]
     paths += [f"{path}.{name}" for path in paths for name in ("peers", "posts_via_peers", "author")]
     await site.add("posts", id="loop00000000001")

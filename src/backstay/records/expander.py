@@ -39,14 +39,16 @@ class _Count(msgspec.Struct):
         self.records += number
         if self.records > EXPAND_RECORDS_MAX:
             raise BadRequest(
-                hint=f"expand would add over {EXPAND_RECORDS_MAX} records; ask for fewer per page.", at="expand"
+                hint=f"expand would add over {EXPAND_RECORDS_MAX} records; ask for fewer per page.",
+                at="expand",
             )
 
     def add_texts(self, texts: Sequence[str]) -> None:
         self.chars += sum(map(len, texts))
         if self.chars > EXPAND_MAX_CHARS:
             raise BadRequest(
-                hint=f"expand would add over {EXPAND_MAX_CHARS >> 20} MB; ask for fewer records or levels.", at="expand"
+                hint=f"expand would add over {EXPAND_MAX_CHARS >> 20} MB; ask for fewer records or levels.",
+                at="expand",
             )
 
 
@@ -113,7 +115,9 @@ async def _find(
 
 
 def _member(relation: Relation, ids: list[str], found: dict[str, list[str]], count: _Count) -> str:
-    texts = [text for item in ids for text in found.get(item, ())][: BACK_EXPAND_MAX if relation.is_list else 1]
+    texts = [text for item in ids for text in found.get(item, ())][
+        : BACK_EXPAND_MAX if relation.is_list else 1
+    ]
     count.add_texts(texts)
     if not texts:
         return ""
