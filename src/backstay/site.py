@@ -83,6 +83,10 @@ class Site:
     def _publish(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
+    def is_stale(self) -> bool:
+        """Tell whether anybody has committed anything since the last `refresh`."""
+        return self.store.version() != self._version
+
     async def refresh(self) -> None:
         """Take over what other processes have changed of the catalog and the settings."""
         version = self.store.version()

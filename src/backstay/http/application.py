@@ -8,13 +8,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from starlette.routing import BaseRoute, Match, Router
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from backstay.errors import NotFound, RequestError
 from backstay.http import auth, batch, collections, records, settings, welcome
 from backstay.http.rate_limits import RateLimiter
-from backstay.http.replies import Reply, encode, error_reply
+from backstay.http.replies import COMMON_HEADERS, Reply, encode, error_reply
 from backstay.site import Site
 
 log = logging.getLogger("backstay")
@@ -42,38 +42,29 @@ class Common:
     a header
     """
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
-        self._app = app
+    def __init__(self, routes: _Routes, origins: Sequence[str]) -> None:
+        self._routes = routes
         self._all = "*" in origins
         self._origins = {origin.encode() for origin in origins}
+        self._open_headers = [*SECURITY_HEADERS, (b"access-control-allow-origin", b"*")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._routes(scope, receive, send)
             return
-        extra = [*SECURITY_HEADERS, *self._cors(scope)]
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*message["headers"], *extra]
-            await send(message)
-
+        scope[COMMON_HEADERS] = self._open_headers if self._all else [*SECURITY_HEADERS, *self._cors(scope)]
         try:
             if scope["method"] == "OPTIONS":
-                await self._preflight(scope)(scope, receive, send_with_headers)
+                await self._preflight(scope)(scope, receive, send)
             else:
-                await self._app(scope, receive, send_with_headers)
+                await self._routes.app(scope, receive, send)
         except Exception:
             log.exception("request failed", extra={"path": scope["path"], "method": scope["method"]})
-            if not started:
-                await error_reply(ServerFault())(scope, receive, send_with_headers)
+            if COMMON_HEADERS in scope:
+                await error_reply(ServerFault())(scope, receive, send)
 
     def _cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        if self._all:
-            return [(b"access-control-allow-origin", b"*")]
+        """Return what lets the asking origin read the answer, when it is one of those which may."""
         origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
         found = [(b"vary", b"Origin")]
         if origin in self._origins:

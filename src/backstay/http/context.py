@@ -56,13 +56,18 @@ class Headers(Mapping[str, str]):
 class Ask:
     """One request at one of the doors."""
 
-    __slots__ = ("_signed_in", "request", "scope", "site")
+    __slots__ = ("_receive", "_signed_in", "scope", "site")
 
     def __init__(self, site: Site, scope: Scope, receive: Receive) -> None:
         self.site = site
         self.scope = scope
-        self.request = Request(scope, receive)
+        self._receive = receive
         self._signed_in: SignedIn | None = None
+
+    @property
+    def request(self) -> Request:
+        """The request, for its body; most need no more than `scope`."""
+        return Request(self.scope, self._receive)
 
     @property
     def raw_query(self) -> bytes:
@@ -179,7 +184,8 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         site: Site = scope["state"]["site"]
         try:
-            await site.refresh()
+            if site.is_stale():
+                await site.refresh()
             ask = Ask(site, scope, receive)
             await ask.identify()
             if site.settings.rate_limits.enabled:
