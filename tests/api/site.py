@@ -260,7 +260,7 @@ async def serve(folder: Path) -> AsyncIterator[Served]:
             yield site
 
     application = create_application(keep())
-    routes: Sequence[BaseRoute] = application._app.routes  # type: ignore[attr-defined]
+    routes: Sequence[BaseRoute] = application._routes.routes  # type: ignore[attr-defined]
     lifespan = Lifespan(application)
     await lifespan.start()
     app = Requests(application, lifespan.state)

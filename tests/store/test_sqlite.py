@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    options = SqliteOptions(query_timeout_s=0.5, write_wait_s=0.3, job_timeout_s=0.3)
+    options = SqliteOptions(query_timeout_s=0.5, write_wait_s=0.3, job_timeout_s=0.3, version_kept_s=0)
     store = SqliteStore(tmp_path / "site.db", options)
     await store.open()
 

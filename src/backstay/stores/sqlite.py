@@ -56,6 +56,7 @@ class SqliteOptions(msgspec.Struct, frozen=True):
     job_timeout_s:   how long one job may hold the transaction
     group_max:       jobs in one commit
     readers:         threads for slow reads
+    version_kept_s:  how long commits of other processes may go unnoticed; 0 where workers share the site
     """
 
     query_timeout_s: float = 10.0
@@ -63,6 +64,7 @@ class SqliteOptions(msgspec.Struct, frozen=True):
     job_timeout_s: float = 60.0
     group_max: int = 256
     readers: int = 2
+    version_kept_s: float = 0.001
 
 
 def connect(path: Path, *, read_only: bool) -> apsw.Connection:
@@ -216,6 +218,8 @@ class SqliteStore:
         self._taken = 0  # jobs of the group that is being written
         self._job_ends: float | None = None  # when the job that runs is overdue
         self._is_overdue = False
+        self._version = -1
+        self._version_until = 0.0
 
     async def open(self) -> None:
         """Open the connections and start the writer. Raises apsw.Error when the file can't be used."""
@@ -239,7 +243,17 @@ class SqliteStore:
     # -- reading --------------------------------------------------------------------------------------------
 
     def version(self) -> int:
-        """Return a number which changes with each commit of anybody."""
+        """Return a number which changes with each commit of anybody.
+
+        Looking costs as much as a cheap read, so the answer is kept for `version_kept_s`, and until a commit of ours.
+        """
+        now = time.monotonic()
+        if now >= self._version_until:
+            self._version = self._look_at_version()
+            self._version_until = now + self.options.version_kept_s
+        return self._version
+
+    def _look_at_version(self) -> int:
         self._ticks = 0  # the steps of earlier reads count on: without this the look itself could be stopped
         return int(self._reader.execute("PRAGMA data_version").get)
 
@@ -407,6 +421,7 @@ class SqliteStore:
             return
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._commits, self._writer.execute, "COMMIT")
+        self._version_until = 0.0
 
     def _give_up(self, group: list[_Waiting], exc: BaseException) -> None:
         if self._writer.in_transaction:
