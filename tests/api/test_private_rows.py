@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from backstay.plans.params import Statement
 from tests.api.shape import ANN, BEN, CHIEF, CLEO
 from tests.api.site import Answer, Served, serve
 
@@ -257,12 +258,28 @@ async def test_a_field_which_becomes_hidden_is_hidden_at_once(site: Served) -> N
 async def test_rules_that_fail_deny(site: Served, caplog: pytest.LogCaptureFixture) -> None:
     """A rule that can't be worked out lets nobody pass; the log says so, and the answer is not a 5xx."""
     post = (await site.add("posts", author=ANN))["id"]
-    broken = "@request.query.pattern ~ title || title ~ @request.query.pattern"
+    await site.add("counters")
+    damaged = Statement("UPDATE counters SET data = '{damaged'")
+    await site.site.store.write(lambda tx: tx.execute(damaged))
+    broken = "@collection.counters.data.a != 'x'"
     await site.change("posts", listRule=broken, viewRule=broken, updateRule=broken, deleteRule=broken)
-    pattern = b"pattern=" + b"_" * 60_000 + b"%25"
     for method, path in (("GET", ""), ("GET", f"/{post}"), ("PATCH", f"/{post}"), ("DELETE", f"/{post}")):
         target = f"/api/collections/posts/records{path}"
-        reply = await site.raw(method, target, query=pattern, who="ben")
+        reply = await site.send(method, target, who="ben", body={"score": 9})
         assert 400 <= reply.status < 500, reply
     assert len(caplog.records) == 4
+    kept = Statement("SELECT score FROM posts")
+    assert await site.site.store.fetch(kept) == [(1.5,)]
+
+
+async def test_endless_patterns_match_nothing(site: Served) -> None:
+    """A rule may take a pattern from the request, which is longer than what the database takes for one."""
+    post = (await site.add("posts", author=ANN))["id"]
+    rule = "@request.query.pattern ~ title || title ~ @request.query.pattern"
+    await site.change("posts", listRule=rule, viewRule=rule, updateRule=rule, deleteRule=rule)
+    for pattern in (b"_" * 60_000 + b"%25", b"%25_" * 15_000, b"%25a" * 15_000 + b"b"):
+        for method, path in (("GET", ""), ("GET", f"/{post}"), ("PATCH", f"/{post}"), ("DELETE", f"/{post}")):
+            target = f"/api/collections/posts/records{path}"
+            reply = await site.raw(method, target, query=b"pattern=" + pattern, who="ben")
+            assert reply.status == 404 or reply.ids == []
     assert (await site.view("posts", post, "boss")).json()["score"] == 1.5

@@ -134,6 +134,23 @@ async def test_dear_rules_of_writes_are_stopped(large: Served) -> None:
     assert (await large.create("counters", {})).status == 200
 
 
+async def test_patterns_take_time_in_line_with_their_text(site: Served) -> None:
+    """A text and a pattern that agree nearly everywhere, of which SQLite's LIKE compares each place with each."""
+    await site.add("posts", body="a" * 4_000_000)
+    await fill(site, "posts", 200, title=f"'{'a' * 5000}'", status="'open'")
+    for name in ("body", "title"):
+        for pattern in ("a" * 3400 + "b", "%" + "a%" * 1700 + "b%", "_" * 3400 + "b", "a_" * 1700 + "b"):
+            reply = await alone(site, site.list("posts", filter=f"{name} ~ '{pattern}'"))
+            assert reply.status == 400 or reply.total == 0
+
+
+async def test_large_json_leaves_room(site: Served) -> None:
+    large = json.dumps({f"key{number}": [number] * 5 for number in range(15_000)})
+    await fill(site, "posts", 60, meta=f"'{large}'", status="'open'")
+    reply = await alone(site, site.list("posts", filter="meta.a = 1 && meta.b != 2", fields="id"))
+    assert reply.total == 0
+
+
 async def test_large_sorted_lists_leave_room(site: Served) -> None:
     await fill(
         site, "posts", 20_000, title="hex(randomblob(50))", status="'open'", body="hex(randomblob(200))"
