@@ -87,7 +87,8 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
         "trusted_schema=OFF",  # views and indexes may not call functions with side effects
     ):
         db.execute(f"PRAGMA {pragma}")
-    db.create_scalar_function("like_linear", like, 2, deterministic=True)
+    # apsw types the function as one that takes any number of arguments
+    db.create_scalar_function("like_linear", like, 2, deterministic=True)  # type: ignore[arg-type]
     if read_only:
         db.execute("PRAGMA query_only=ON")
     return db
@@ -273,7 +274,7 @@ class SqliteStore:
         return self._version
 
     def _look_at_version(self) -> int:
-        self._ticks = 0  # the steps of earlier reads count on: without this the look itself could be stopped
+        self._budget.begin()  # a read that has just used up its own must not stop this
         return int(self._reader.execute("PRAGMA data_version").get)
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
