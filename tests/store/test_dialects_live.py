@@ -56,20 +56,20 @@ def other(request: pytest.FixtureRequest) -> Iterator[Asker]:
 @pytest.mark.parametrize("text", FILTERS)
 def test_filters_find_the_same(reference: Asker, other: Asker, text: str) -> None:
     for who in ("root", "ann", "guest"):
-        assert other.list("posts", text, who=who) == reference.list("posts", text, who=who), who
+        assert other.page("posts", text, who=who) == reference.page("posts", text, who=who), who
 
 
 @pytest.mark.parametrize("sort", SORTS)
 def test_sorts_give_the_same_order(reference: Asker, other: Asker, sort: str) -> None:
     for who in ("root", "cat"):
-        assert other.list("posts", who=who, sort=sort) == reference.list("posts", who=who, sort=sort), who
+        assert other.page("posts", who=who, sort=sort) == reference.page("posts", who=who, sort=sort), who
 
 
 @pytest.mark.parametrize(("name", "expand"), EXPANDS)
 def test_expands_bring_the_same(reference: Asker, other: Asker, name: str, expand: str) -> None:
     for who in VIEWERS:
         ask = {"who": who, "expand": expand, "sort": "id"}
-        assert other.list(name, **ask) == reference.list(name, **ask), who
+        assert other.page(name, **ask) == reference.page(name, **ask), who
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_expands_bring_the_same(reference: Asker, other: Asker, name: str, expan
 def test_views_are_filtered_alike(reference: Asker, other: Asker, text: str) -> None:
     for who in VIEWERS:
         ask = {"who": who, "sort": "-points,score,id"}
-        assert other.list("board", text, **ask) == reference.list("board", text, **ask), who
+        assert other.page("board", text, **ask) == reference.page("board", text, **ask), who
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_back_relations_find_the_same(reference: Asker, other: Asker, text: str)
     for who in VIEWERS:
         for sort in ("email", "-posts_via_editors.meta", "posts_via_author.score,-name"):
             ask = {"who": who, "sort": sort}
-            assert other.list("people", text, **ask) == reference.list("people", text, **ask), (who, sort)
+            assert other.page("people", text, **ask) == reference.page("people", text, **ask), (who, sort)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -125,4 +125,4 @@ def test_rules_let_the_same_pass(reference: Asker, other: Asker, rule: str) -> N
     "text", ["strftime('%W', published) = '1'", "strftime('%Y', published, 'weekday 1') = '1'"]
 )
 def test_times_without_a_translation_are_refused(other: Asker, text: str) -> None:
-    assert other.list("posts", text) == ("UntranslatableTime",)
+    assert other.page("posts", text) == ("UntranslatableTime",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import and_, not_, or_
 
 from backstay.plans.conditions import Leaf
@@ -54,20 +55,20 @@ def _merge(left: tuple[Join, ...], right: tuple[Join, ...]) -> tuple[Join, ...]:
 
 
 def _violated(left: Operand, op: str, right: Operand, dialect: Dialect) -> Expression:
-    """Tell whether some value fails. A value that the viewer can't see fails always, whatever it is."""
-    sides = [side for side in (left, right) if side.many]
-    manies = [side.many for side in sides if side.many]
-    condition = _compare_one(_all_of(left), op, _all_of(right), dialect)
-    is_equality = op in {"=", "!="}
-    fails = [not_(condition)] if is_equality else dialect.fails(condition, [_all_of(side) for side in sides])
-    fails += [not_(doubt) for many in manies for doubt in many.doubts]
-    joins = _merge(manies[0].joins, manies[-1].joins)
+    """Tell whether some value fails. One that the viewer can't see fails always, a missing one by nothing but `=`."""
+    sides = [side.many for side in (left, right) if side.many]
+    one, other = _all_of(left), _all_of(right)
+    condition = _compare_one(one, op, other, dialect)
+    fails = [not_(condition) if op in {"=", "!="} else dialect.fails(condition, one, other)]
+    fails += [not_(doubt) for side in sides for doubt in side.doubts]
+    joins = _merge(sides[0].joins, sides[-1].joins)
     return exists_over(dialect, joins, or_(*fails))
 
 
 def _all_of(side: Operand) -> Operand:
+    """Return an operand with all its values. Beside them JSON is compared like the rest: null and '' are the same."""
     if side.many is None:
-        return side
+        return replace(side, is_json=False)
     return Operand(side.many.sql, side.kind, is_json=side.is_json, is_column=side.is_column)
 
 

@@ -184,7 +184,7 @@ def _column(scope: Scope, target: Target, joins: Joins) -> tuple[Expression, Pla
     if isinstance(field, ListField) and modifier == "length":
         if field.is_list:
             return func.coalesce(dialect.length(column), dialect.number(0)), None
-        return case((column == dialect.text(""), dialect.number(0)), else_=dialect.number(1)), None
+        return case((column != dialect.text(""), dialect.number(1)), else_=dialect.number(0)), None
     if modifier == "each" and field.is_list:
         place = scope.elements(target.place, field, joins)
         return place.source.c.value, place

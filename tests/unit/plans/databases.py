@@ -10,22 +10,26 @@ from typing import Any, Protocol
 import apsw
 import psycopg
 import pymysql
+from sqlalchemy import select
 
 from backstay.catalog import Collection
 from backstay.catalog.fields import DbValue, Kind
 from backstay.errors import RequestError
-from backstay.filters import parse, skeleton
+from backstay.filters import Node, parse, skeleton
 from backstay.plans.check import plan_candidate, plan_check
+from backstay.plans.conditions import close
 from backstay.plans.dialects.base import Dialect
 from backstay.plans.dialects.mysql import MariadbDialect
 from backstay.plans.dialects.postgresql import PostgresqlDialect
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.expand import expand_tree
+from backstay.plans.operands import Literals, build
 from backstay.plans.params import Statement, Values, bind
 from backstay.plans.read import plan_list, plan_view
 from backstay.plans.request import GUEST, RequestInfo, Viewer
-from backstay.plans.scope import Frame
+from backstay.plans.scope import Frame, Scope
 from backstay.plans.sort import parse_sort
+from backstay.plans.tables import table_of
 from backstay.records.reader import finish_rows
 from backstay.stores.base import Row
 from backstay.stores.schema import Ddl
@@ -207,7 +211,7 @@ class Asker:
     async def _fetch_async(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
         return self._fetch(statement, values)
 
-    def list(
+    def page(
         self,
         name: str,
         text: str = "",
@@ -217,13 +221,13 @@ class Asker:
         expand: str = "",
         rule: str = "",
     ) -> Answer:
-        """List records: the total, and their JSON in order."""
+        """List records: return the total, and their JSON in order."""
         key = (name, text, who, sort, expand, rule)
         if key not in self._known:
-            self._known[key] = self._refusable(lambda: self._list(*key))
+            self._known[key] = self._refusable(lambda: self._page(*key))
         return self._known[key]
 
-    def _list(self, name: str, text: str, who: str, sort: str, expand: str, rule: str) -> Answer:
+    def _page(self, name: str, text: str, who: str, sort: str, expand: str, rule: str) -> Answer:
         owner, info = collection(name), self._info(who, body={"n": 3, "t": "a", "l": ["a", "b"]})
         node = parse(text) if text else None
         literals = skeleton(node)[1] if node is not None else ()
@@ -236,6 +240,18 @@ class Asker:
         total = self._fetch(plan.count, bind(plan.count, values))[0][0] if plan.count else len(rows)
         items = asyncio.run(finish_rows(plan, rows, self._fetch_async, info))
         return Answer((total, *items))
+
+    def ids(self, name: str, node: Node, *, who: str = "root") -> list[str]:
+        """Return the ids of the records which satisfy a tree, without what a client may not see."""
+        owner, info = collection(name), self._info(who)
+        frame = Frame(CATALOG, self.database.dialect, info)
+        scope = Scope(frame, owner, table_of(owner))
+        condition = close(build(scope, node, Literals()), frame.dialect)
+        table = scope.base.source
+        query = select(table.c.id).select_from(scope.joins.apply(table)).where(condition)
+        statement = frame.dialect.compile(query, frame.params)
+        rows = self._fetch(statement, bind(statement, Values(info, skeleton(node)[1])))
+        return sorted(row[0] for row in rows)
 
     def view(self, name: str, record_id: str, *, who: str, rule: str) -> Answer:
         """Return a record which satisfies a rule."""

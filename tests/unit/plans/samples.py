@@ -176,7 +176,7 @@ class Rows:
         return {
             "id": key,
             "password": "$hash$",
-            "tokenKey": "t" * 50,
+            "tokenKey": key.ljust(50, "t"),
             "email": f"{key}@example.com",
             "emailVisibility": number % 2 == 0,
             "verified": number % 3 == 0,

@@ -125,9 +125,9 @@ FILTERS = [
     ),
     (
         "status:length = 1",
-        "CASE WHEN (posts.status = '') THEN 0 ELSE 1 END = ?",
-        "CASE WHEN (posts.status = '') THEN 0 ELSE 1 END = CAST(%s AS DOUBLE PRECISION)",
-        "CASE WHEN (posts.status = '') THEN 0 ELSE 1 END = %s",
+        "CASE WHEN (posts.status != '') THEN 1 ELSE 0 END = ?",
+        "CASE WHEN (posts.status != '') THEN 1 ELSE 0 END = CAST(%s AS DOUBLE PRECISION)",
+        "CASE WHEN (posts.status != '') THEN 1 ELSE 0 END = %s",
     ),
     (
         "meta.a = 5",

@@ -133,9 +133,9 @@ class Dialect:
         """Compare by order: numbers, then texts by their bytes; not true of NULL."""
         return apply_order(left.sql, op, right.sql)
 
-    def fails(self, condition: Expression, values: Sequence[Side]) -> list[Expression]:
-        """Return the ways in which a comparison of `values`, by order or LIKE, may not be true."""
-        return [not_(condition), *(self.is_null(value) for value in values)]
+    def fails(self, condition: Expression, left: Side, right: Side) -> Expression:
+        """Tell whether a comparison by order or LIKE is false, which with NULL it never is."""
+        return not_(condition)
 
     def like(self, left: Side, right: Side) -> Expression:
         """Match without regard to the case of ASCII letters; `\\` escapes. A parameter comes as a pattern."""

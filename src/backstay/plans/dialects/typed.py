@@ -8,7 +8,7 @@ texts beside numbers, is taken apart into a number and a text, of which at most 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 from sqlalchemy import and_, case, func, not_, true
@@ -144,9 +144,11 @@ class TypedDialect(Dialect):
         return side.sql.is_(None)
 
     def is_empty(self, side: Side) -> Expression:
-        if side.kind in {Kind.NUMBER, Kind.BOOL} and side.state == "open":
-            return side.sql.is_(None)
-        return super().is_empty(side)
+        if side.kind is Kind.TEXT or side.state != "open":
+            return super().is_empty(side)
+        if side.kind is None:
+            return func.coalesce(self.json_any_text(side.sql), self.text("")) == self.text("")
+        return side.sql.is_(None)
 
     def equals(self, left: Side, right: Side) -> Expression:
         if left.kind is Kind.BOOL and right.kind is Kind.BOOL:
@@ -173,12 +175,12 @@ class TypedDialect(Dialect):
 
     def same_or_empty(self, left: Side, right: Side) -> Expression:
         one, other = self._parts(left), self._parts(right)
-        if one.number is not None and other.number is not None:
-            return one.number.is_not_distinct_from(other.number)
-        if one.text is not None and other.text is not None:
+        if one.number is None and other.number is None:
             empty = self.text("")
             return func.coalesce(one.text, empty) == func.coalesce(other.text, empty)
-        return and_(self.is_empty(left), self.is_empty(right))
+        both_empty = and_(self.is_empty(left), self.is_empty(right))
+        tests = _by_type(one, other, lambda a, b: a == b)
+        return func.coalesce(*tests, both_empty) if tests else both_empty
 
     def compares(self, left: Side, op: Order, right: Side) -> Expression:
         if left.is_null or right.is_null:
@@ -194,8 +196,10 @@ class TypedDialect(Dialect):
             tests.append(and_(less.number.is_not(None), more.text.is_not(None)))
         return func.coalesce(*tests) if len(tests) > 1 else tests[0] if tests else self.unknown
 
-    def fails(self, condition: Expression, values: Sequence[Side]) -> list[Expression]:
-        return [condition.is_not(true())]
+    def fails(self, condition: Expression, left: Side, right: Side) -> Expression:
+        if left.is_null or right.is_null:
+            return self.false
+        return and_(condition.is_not(true()), not_(self.is_null(left)), not_(self.is_null(right)))
 
     def like(self, left: Side, right: Side) -> Expression:
         if right.is_null:
