@@ -35,15 +35,15 @@ from backstay.stores.base import (
     StoreError,
     UniqueViolation,
 )
-from backstay.stores.like import like
+from backstay.stores.like import add_like
 from backstay.stores.sqlite_shape import explain, look_at
 
 T = TypeVar("T")
 
+BUDGET_STEPS = 50_000
+"""Steps of SQLite's machine (about 2 ms) after which a read leaves the event loop."""
 CHECK_STEPS = 1000
-"""Steps of SQLite's machine between two looks at the budget."""
-BUDGET_CHECKS = 50
-"""Looks (about 2 ms) after which a read leaves the event loop."""
+"""Steps between two looks at the budget."""
 BUDGET_S = 0.05
 """Seconds after which it leaves too: a step over large JSON takes long."""
 SLOW_TEXTS_MAX = 1000
@@ -85,7 +85,7 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
         "trusted_schema=OFF",  # views and indexes may not call functions with side effects
     ):
         db.execute(f"PRAGMA {pragma}")
-    db.create_scalar_function("like_linear", like, 2, deterministic=True)
+    add_like(db)
     if read_only:
         db.execute("PRAGMA query_only=ON")
     return db
@@ -106,7 +106,7 @@ class _Budget:
     def is_spent(self) -> bool:
         """Tell whether SQLite is to stop; it asks every CHECK_STEPS."""
         self._checks += 1
-        return self._checks > BUDGET_CHECKS or time.monotonic() > self._ends
+        return self._checks * CHECK_STEPS > BUDGET_STEPS or time.monotonic() > self._ends
 
 
 def _rows(db: apsw.Connection, sql: str, values: Sequence[DbValue]) -> list[Row]:
@@ -259,7 +259,7 @@ class SqliteStore:
 
     def version(self) -> int:
         """Return a number which changes with each commit of anybody."""
-        self._ticks = 0  # the steps of earlier reads count on: without this the look itself could be stopped
+        self._budget.begin()  # the steps of earlier reads count on: without this the look itself could be stopped
         return int(self._reader.execute("PRAGMA data_version").get)
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
