@@ -37,7 +37,8 @@ Faults: TypeAlias = "Mapping[str, Fault | Faults]"
 def _in_order(faults: Faults) -> dict[str, Any]:
     """Sort faults by their keys, as the protocol sends them."""
     return {
-        key: fault if isinstance(fault, Fault) else _in_order(fault) for key, fault in sorted(faults.items())
+        key: _in_order(fault) if isinstance(fault, Mapping) else fault
+        for key, fault in sorted(faults.items())
     }
 
 

@@ -78,7 +78,7 @@ def _value(kind: inspect.Type, old: Any, new: Any, path: str, fold: bool) -> Any
             base = _zero(kind) if old is None else old
             return overlay(base, _expect(new, Mapping, "an object", path), path=path, fold=fold)
         case inspect.VarTupleType() | inspect.ListType():
-            items = cast("list[Any]", _expect(new, list, "a list", path))
+            items = cast("list[Any]", _expect(new, (list, tuple), "a list", path))
             empty = _zero(kind.item_type)
             read = [
                 _value(kind.item_type, empty, item, f"{path}.{at}", fold) for at, item in enumerate(items)
@@ -111,7 +111,7 @@ def _scalar(kind: inspect.Type, new: Any, path: str) -> Any:
             raise TypeError(f"overlay knows no {type(kind).__name__}")
 
 
-def _expect(value: Any, kind: type[Any], expected: str, path: str) -> Any:
+def _expect(value: Any, kind: type[Any] | tuple[type[Any], ...], expected: str, path: str) -> Any:
     if not isinstance(value, kind):
         raise Misfit(path, expected)
     return value

@@ -39,7 +39,7 @@ from backstay.stores.catalog import (
     save_collection,
 )
 from backstay.stores.schema import SYSTEM_TABLES, Ddl
-from backstay.stores.sqlite import SqliteStore
+from backstay.stores.sqlite import SqliteOptions, SqliteStore
 
 DATABASE_FILE = "site.db"
 SELECT_SETTINGS = Statement("SELECT value FROM _params WHERE id = 'settings'")
@@ -82,6 +82,10 @@ class Site:
 
     def _publish(self, catalog: Catalog) -> None:
         self.catalog = catalog
+
+    def is_stale(self) -> bool:
+        """Tell whether anybody has committed anything since the last `refresh`."""
+        return self.store.version() != self._version
 
     async def refresh(self) -> None:
         """Take over what other processes have changed of the catalog and the settings."""
@@ -170,12 +174,14 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(data: Path) -> AsyncIterator[Site]:
+async def open_site(data: Path, *, shared: bool = False) -> AsyncIterator[Site]:
     """Open the site in a data folder, which is made when it is not there.
+
+    shared: other processes serve it as well, so that a commit of theirs must be noticed with the next request
 
     Raises SetupError when the folder or the database can't be used.
     """
-    store = await _open_store(data)
+    store = await _open_store(data, shared=shared)
     try:
         await store.write(_prepare)
         site = Site(data, store)
@@ -188,10 +194,10 @@ async def open_site(data: Path) -> AsyncIterator[Site]:
         await store.close()
 
 
-async def _open_store(data: Path) -> SqliteStore:
+async def _open_store(data: Path, *, shared: bool) -> SqliteStore:
     path = data / DATABASE_FILE
     try:
-        store = _store_in(data)
+        store = _store_in(data, shared=shared)
         await store.open()
     except OSError as exc:
         raise SetupError(
@@ -208,9 +214,10 @@ async def _open_store(data: Path) -> SqliteStore:
     return store
 
 
-def _store_in(data: Path) -> SqliteStore:
+def _store_in(data: Path, *, shared: bool) -> SqliteStore:
     data.mkdir(parents=True, exist_ok=True)
-    return SqliteStore(data / DATABASE_FILE)
+    options = SqliteOptions(version_kept_s=0) if shared else SqliteOptions()
+    return SqliteStore(data / DATABASE_FILE, options)
 
 
 async def _prepare(tx: Transaction) -> None:

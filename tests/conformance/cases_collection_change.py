@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tests.conformance.cases import (
     Case,
+    Expected,
     Json,
     add,
     case,
@@ -167,6 +168,8 @@ def followed() -> Iterator[Case]:
         get(f"{URL}/col_viewer"),
         get(records("col_viewer")),
         *drop("col_viewer", "col_follow", "col_followed"),
+        differs="PocketBase leaves the old name in the view's query",
+        expected=[Expected(step=6, status=200)],
     )
 
 

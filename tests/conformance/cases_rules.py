@@ -237,6 +237,7 @@ CREATE_RULES: dict[str, tuple[str, ...]] = {
         "@request.body.s:length = 2",
         "@request.body.s:length > 0",
         "@request.body.s:length = 0",
+        "@request.body.ps:each = ''",
         "@request.body.s:each = 'a'",
         "@request.body.s:each ?= 'a'",
         "@request.body.s:each != 'a'",

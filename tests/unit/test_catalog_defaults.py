@@ -64,11 +64,12 @@ def test_secrets_are_kept_when_a_client_sends_back_what_it_got() -> None:
     assert collection_json(draft, secrets=True) == collection_json(users(), secrets=True)
 
 
-def test_dates_are_the_servers() -> None:
+def test_dates_are_the_servers_but_created_can_be_changed() -> None:
     body = {"name": "x", "created": "2000-01-01 00:00:00.000Z", "updated": "2000-01-01 00:00:00.000Z"}
     assert (created(FRESH, body, now=NOW).created, created(FRESH, body, now=NOW).updated) == (NOW, NOW)
     draft = updated(users(), body, now=LATER)
-    assert (draft.created, draft.updated) == (NOW, LATER)
+    assert (draft.created, draft.updated) == (body["created"], LATER)
+    assert updated(users(), {"created": "never"}, now=LATER).created == NOW
 
 
 def test_an_id_cannot_be_changed() -> None:

@@ -155,7 +155,8 @@ def test_answers_as_the_real_server_does(fact: Fact) -> None:
     elif "object name reserved" in text:
         assert body["data"]["name"]["code"] == "validation_collection_name_invalid"
     elif "failed to retrieve old cached collection" in text:
-        assert (status, body["data"], body["message"]) == (400, {}, "Failed to update collection.")
+        message = "Failed to update collection. Raw error: \nThe id of a collection cannot be changed."
+        assert (status, body["data"], body["message"]) == (400, {}, message)
     else:
         assert (status, body) == (fact["status"], fact["body"])
 

@@ -14,7 +14,7 @@ ROOT = Path(backstay.__file__).parent
 
 LADDER = (
     ("errors",),
-    ("overlay", "checks", "options", "folders"),
+    ("overlay", "checks", "options", "folders", "strict_json"),
     ("settings", "filters"),
     ("catalog",),
     ("plans",),

@@ -13,9 +13,8 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
-import msgspec
+from backstay.strict_json import read_json
 
-_decode = msgspec.json.Decoder().decode
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _ISO = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})"
@@ -52,7 +51,7 @@ def to_number(raw: Any) -> int | float:
         case bool():
             return int(raw)
         case int():
-            number: float = float(raw) if abs(raw) > 2**53 else raw
+            number: float = _float(raw) if abs(raw) > 2**53 else raw
         case float():
             number = raw
         case str():
@@ -62,6 +61,13 @@ def to_number(raw: Any) -> int | float:
     if isinstance(number, float) and number.is_integer() and abs(number) <= 2**53:
         return int(number)
     return number
+
+
+def _float(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, number)
 
 
 def _text_to_number(text: str) -> float:
@@ -107,8 +113,8 @@ def to_list(raw: Any) -> list[str]:
 def _text_to_list(text: str) -> list[str]:
     if text.startswith("["):
         try:
-            found = _decode(text)
-        except msgspec.DecodeError:
+            found = read_json(text)
+        except ValueError:
             return [text]
         if isinstance(found, list) and all(isinstance(item, str) for item in found):
             return found

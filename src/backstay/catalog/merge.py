@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
+from backstay.catalog.casts import to_date
 from backstay.catalog.defaults import MakeSecret, blank, completed, free_id, new_secret, taken_ids
 from backstay.catalog.fieldlist import read_fields
 from backstay.catalog.model import AuthOptions, Catalog, Collection, CollectionType, OAuth2Provider
@@ -81,10 +82,10 @@ def updated(
         raise _malformed("Failed to load the submitted data due to invalid formatting.", misfit) from misfit
     if draft.id != old.id:
         raise BadRequest(
-            "Failed to update collection.", hint="The id of a collection cannot be changed.", at="id"
+            "Failed to update collection. Raw error: \nThe id of a collection cannot be changed.", at="id"
         )
     draft = completed(draft, old=old, secret=secret)
-    return msgspec.structs.replace(draft, created=old.created, updated=now)
+    return msgspec.structs.replace(draft, created=to_date(draft.created) or old.created, updated=now)
 
 
 def _malformed(message: str, misfit: Misfit) -> BadRequest:

@@ -12,7 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from backstay.catalog.fields import Field, FileField, RelationField
+from backstay.catalog.casts import to_number
+from backstay.catalog.fields import AutodateField, Field, FileField, RelationField, TextField
 
 CollectionType: TypeAlias = Literal["base", "auth", "view"]
 
@@ -165,6 +166,14 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(field for field in self.fields if isinstance(field, FileField))
 
     @cached_property
+    def text_fields(self) -> tuple[TextField, ...]:
+        return tuple(field for field in self.fields if isinstance(field, TextField))
+
+    @cached_property
+    def autodate_fields(self) -> tuple[AutodateField, ...]:
+        return tuple(field for field in self.fields if isinstance(field, AutodateField))
+
+    @cached_property
     def relation_fields(self) -> tuple[RelationField, ...]:
         return tuple(field for field in self.fields if isinstance(field, RelationField))
 
@@ -210,6 +219,9 @@ def decode_fields(text: str | bytes) -> tuple[Field, ...]:
 def field_json(field: Field) -> dict[str, Any]:
     """Return a field as the protocol sends it: keys in order, lists never null."""
     plain: dict[str, Any] = msgspec.to_builtins(field)
+    for key in ("min", "max"):
+        if isinstance(plain.get(key), float):
+            plain[key] = to_number(plain[key])  # 5, not 5.0
     for key in ("onlyDomains", "exceptDomains", "mimeTypes", "thumbs"):
         if plain.get(key, ...) is None:
             plain[key] = []

@@ -146,7 +146,7 @@ class _Reader:
         for token in self._tokens:
             if token.text == ")" and token.kind == "mark":
                 depth -= 1
-            if depth or token.kind != "word" or not self._keyword(token.word):
+            if depth or token.kind != "word" or not self._keyword(token.word, token.text):
                 self._take(token, depth)
             if token.text == "(" and token.kind == "mark":
                 depth += 1
@@ -158,10 +158,10 @@ class _Reader:
             frozenset(self._words),
         )
 
-    def _keyword(self, word: str) -> bool:
+    def _keyword(self, word: str, text: str) -> bool:
         """Go on to the part of the query that a word begins; tell whether it was such a word."""
         if word in _COMPOUNDS:
-            raise BadViewQuery(f'invalid identifier part - expected "as", got {word}')
+            raise BadViewQuery(f'invalid identifier part - expected "as", got {text}')
         if word == "select":
             self._begin("columns")
         elif word == "from" or (word in _JOINS and self._section in {"tables", "on"}):

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from starlette.routing import BaseRoute, Router
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import BaseRoute, Match, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from backstay.errors import NotFound, RequestError
 from backstay.http import auth, batch, collections, records, settings, welcome
 from backstay.http.rate_limits import RateLimiter
-from backstay.http.replies import Reply, encode, error_reply
+from backstay.http.replies import COMMON_HEADERS, Reply, encode, error_reply
 from backstay.site import Site
 
 log = logging.getLogger("backstay")
@@ -41,38 +42,29 @@ class Common:
     a header
     """
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
-        self._app = app
+    def __init__(self, routes: _Routes, origins: Sequence[str]) -> None:
+        self._routes = routes
         self._all = "*" in origins
         self._origins = {origin.encode() for origin in origins}
+        self._open_headers = [*SECURITY_HEADERS, (b"access-control-allow-origin", b"*")]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._routes(scope, receive, send)
             return
-        extra = [*SECURITY_HEADERS, *self._cors(scope)]
-        started = False
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [*message["headers"], *extra]
-            await send(message)
-
+        scope[COMMON_HEADERS] = self._open_headers if self._all else [*SECURITY_HEADERS, *self._cors(scope)]
         try:
             if scope["method"] == "OPTIONS":
-                await self._preflight(scope)(scope, receive, send_with_headers)
+                await self._preflight(scope)(scope, receive, send)
             else:
-                await self._app(scope, receive, send_with_headers)
+                await self._routes.app(scope, receive, send)
         except Exception:
             log.exception("request failed", extra={"path": scope["path"], "method": scope["method"]})
-            if not started:
-                await error_reply(ServerFault())(scope, receive, send_with_headers)
+            if COMMON_HEADERS in scope:
+                await error_reply(ServerFault())(scope, receive, send)
 
     def _cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        if self._all:
-            return [(b"access-control-allow-origin", b"*")]
+        """Return what lets the asking origin read the answer, when it is one of those which may."""
         origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
         found = [(b"vary", b"Origin")]
         if origin in self._origins:
@@ -94,15 +86,30 @@ class Common:
 
 async def not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer for paths that lead nowhere: for those which are read, they are files that are not there."""
+    if scope["type"] == "websocket":
+        await WebSocketClose()(scope, receive, send)
+        return
     message = "File not found." if scope["method"] in {"GET", "HEAD"} else None
     await error_reply(NotFound(message))(scope, receive, send)
 
 
 class _Routes(Router):
-    """Routes whose misses are answered as the protocol does, wrong methods included."""
+    """Routes whose misses are answered as the protocol does: a wrong method is a path that is not there."""
 
     def __init__(self, routes: Sequence[BaseRoute], lifespan: Any) -> None:
-        super().__init__(routes=routes, redirect_slashes=False, lifespan=lifespan, default=not_found)
+        super().__init__(routes=routes, redirect_slashes=False, lifespan=lifespan)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.lifespan(scope, receive, send)
+            return
+        for route in self.routes:
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(found)
+                await route.handle(scope, receive, send)
+                return
+        await not_found(scope, receive, send)
 
 
 def create_application(

@@ -49,6 +49,12 @@ class Write(msgspec.Struct, frozen=True, eq=False):
     hashes: Hashes
 
 
+class BatchFault(Fault, frozen=True, kw_only=True):
+    """A request within a batch that was refused, with its answer."""
+
+    response: dict[str, Any]
+
+
 class Failed(Exception):
     """A request within a batch was refused."""
 
@@ -72,12 +78,8 @@ async def batch(ask: Ask) -> Reply:
         async with asyncio.timeout(limits.timeout):
             return Reply(await _run(ask, items))
     except Failed as exc:
-        fault = {
-            "code": "batch_request_failed",
-            "message": "Batch request failed.",
-            "response": exc.error.body(),
-        }
-        raise BadRequest("Batch transaction failed.", {"requests": {str(exc.position): fault}}) from exc  # type: ignore[dict-item]
+        fault = BatchFault("batch_request_failed", "Batch request failed.", response=exc.error.body())
+        raise BadRequest("Batch transaction failed.", {"requests": {str(exc.position): fault}}) from exc
     except TimeoutError as exc:
         raise BadRequest("Batch transaction failed.", hint=f"It took over {limits.timeout} s.") from exc
 

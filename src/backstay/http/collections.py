@@ -143,9 +143,10 @@ async def truncate_collection(ask: Ask) -> Reply:
 async def import_collections(ask: Ask) -> Reply:
     ask.require_superuser()
     body = await _read(ask, _ImportBody())
-    if not all(isinstance(item, dict) for item in body.collections):
+    bodies = [{} if item is None else item for item in body.collections]
+    if not all(isinstance(item, dict) for item in bodies):
         raise BadRequest(INVALID_LOAD, hint="'collections' is a list of objects.", at="collections")
-    await ask.site.changes.replace(body.collections, delete_missing=body.deleteMissing)
+    await ask.site.changes.replace(bodies, delete_missing=body.deleteMissing)
     return no_content()
 
 

@@ -56,13 +56,18 @@ class Headers(Mapping[str, str]):
 class Ask:
     """One request at one of the doors."""
 
-    __slots__ = ("_signed_in", "request", "scope", "site")
+    __slots__ = ("_receive", "_signed_in", "scope", "site")
 
     def __init__(self, site: Site, scope: Scope, receive: Receive) -> None:
         self.site = site
         self.scope = scope
-        self.request = Request(scope, receive)
+        self._receive = receive
         self._signed_in: SignedIn | None = None
+
+    @property
+    def request(self) -> Request:
+        """The request, for its body; most need no more than `scope`."""
+        return Request(self.scope, self._receive)
 
     @property
     def raw_query(self) -> bytes:
@@ -77,7 +82,14 @@ class Ask:
         return self.query.get("fields", "") if self.raw_query else ""
 
     def path(self, name: str) -> str:
-        return self.scope["path_params"][name]  # type: ignore[no-any-return]
+        """Return a part of the path. Raises NotFound when it is no text: nothing has such a name."""
+        value: str = self.scope["path_params"][name]
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError as exc:
+                raise NotFound from exc
+        return value
 
     @property
     def address(self) -> str:
@@ -172,7 +184,8 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         site: Site = scope["state"]["site"]
         try:
-            await site.refresh()
+            if site.is_stale():
+                await site.refresh()
             ask = Ask(site, scope, receive)
             await ask.identify()
             if site.settings.rate_limits.enabled:

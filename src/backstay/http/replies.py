@@ -16,6 +16,10 @@ _decode = msgspec.json.Decoder().decode
 _JSON = (b"content-type", b"application/json")
 
 
+COMMON_HEADERS = "backstay.common_headers"
+"""Key of the ASGI scope with the headers that every answer carries; gone once an answer has begun."""
+
+
 class Reply:
     """An answer that is known as a whole."""
 
@@ -37,7 +41,8 @@ class Reply:
             self.headers += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        headers = self.headers + scope.pop(COMMON_HEADERS)
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
 

@@ -15,7 +15,8 @@ from backstay.catalog import Catalog, Collection
 from backstay.catalog.fields import RelationField
 from backstay.catalog.unique import has_unique_index
 from backstay.plans.dialects.base import Dialect, Expression
-from backstay.plans.limits import EXPAND_RECORDS_MAX, PATH_MAX_RELATIONS
+from backstay.plans.errors import TooComplex
+from backstay.plans.limits import EXPAND_RECORDS_MAX, EXPAND_RELATIONS_MAX, PATH_MAX_RELATIONS
 from backstay.plans.params import Statement
 from backstay.plans.record_json import record_columns
 from backstay.plans.request import Viewer
@@ -73,14 +74,21 @@ def relation_of(catalog: Catalog, collection: Collection, name: str) -> Relation
 
 
 def expand_tree(catalog: Catalog, collection: Collection, text: str, viewer: Viewer) -> ExpandTree:
-    """Read an expand parameter into a tree of the paths which exist and which the viewer may follow."""
+    """Read an expand parameter into a tree of the paths which exist and which the viewer may follow.
+
+    Raises TooComplex when it names too many relations.
+    """
     tree: ExpandTree = {}
+    relations = 0
     for raw in text.split(","):
         keys = [key.strip() for key in raw.strip().strip(".").split(".")]
         if len(keys) <= PATH_MAX_RELATIONS and _is_open(catalog, collection, keys, viewer):
             branch = tree
             for key in keys:
+                relations += key not in branch
                 branch = branch.setdefault(key, {})
+            if relations > EXPAND_RELATIONS_MAX:
+                raise TooComplex(hint=f"Expand {EXPAND_RELATIONS_MAX} relations at most.", at="expand")
     return tree
 
 

@@ -10,6 +10,8 @@ import msgspec
 from backstay.plans.excerpt import excerpt_text
 
 FIELDS_MAX_CHARS = 5000
+FIELDS_MAX_KEYS = 32
+"""Keys in one path of `fields`; six relations deep in `expand` there are thirteen."""
 _EXCERPT = re.compile(r"excerpt\(\s*([1-9]\d{0,8})\s*(?:,\s*(\w*)\s*)?\)")
 
 
@@ -36,7 +38,7 @@ class Picker(msgspec.Struct, frozen=True, eq=False):
 
 
 class BadFields(ValueError):
-    """A modifier of `fields` is unknown or malformed."""
+    """`fields` is too long, or one of its modifiers is unknown or malformed."""
 
 
 def _split(text: str) -> list[str]:
@@ -74,12 +76,16 @@ def parse_fields(text: str) -> Picker | None:
     """Read a `fields` parameter; None stands for everything. Raises BadFields."""
     if not text.strip():
         return None
+    if len(text) > FIELDS_MAX_CHARS:
+        raise BadFields(f"'fields' may have {FIELDS_MAX_CHARS} characters.")
     root = _Draft()
-    items = [item for item in _split(text[:FIELDS_MAX_CHARS]) if item]
+    items = [item for item in _split(text) if item]
     if not items:
         return None
     for item in items:
         path, colon, modifier = item.partition(":")
+        if path.count(".") >= FIELDS_MAX_KEYS:
+            raise BadFields(f"A path of 'fields' may have {FIELDS_MAX_KEYS} keys.")
         excerpt = _modifier(modifier) if colon else None
         draft = root
         *parents, last = path.split(".")

@@ -18,3 +18,7 @@ BACK_EXPAND_MAX: Final = 1000
 """Records which one back-relation adds to one record by expand."""
 EXPAND_RECORDS_MAX: Final = 50_000
 """Records which one answer may expand in all."""
+EXPAND_MAX_CHARS: Final = 32 << 20
+"""JSON of expanded records in one answer: records which refer to each other stand in it again and again."""
+EXPAND_RELATIONS_MAX: Final = 100
+"""Relations in one expand parameter; each costs a statement."""

@@ -328,7 +328,8 @@ def _body_each(scope: Scope, field: ListField) -> Operand:
         all_values = place(scope.joins.private())
         assert all_values.join is not None
         many = Many(all_values.source.c.value, all_values.join.needs)
-    return Operand(one.source.c.value, Kind.TEXT, joins=one.join.needs, many=many)
+    # "known": where the body has no values, the missing one equals nothing, not even the missing id of a guest
+    return Operand(one.source.c.value, Kind.TEXT, "known", joins=one.join.needs, many=many)
 
 
 def _body_length(scope: Scope, field: FieldBase) -> Operand:

@@ -112,7 +112,7 @@ def _dig(value: Any, path: str) -> RequestValue:
             value = value.value
         if isinstance(value, Mapping):
             value = value.get(key, MISSING)
-        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
+        elif isinstance(value, list) and key.isascii() and key.isdigit() and int(key[:9]) < len(value):
             value = value[int(key)]
         else:
             return MISSING

@@ -11,12 +11,10 @@ import msgspec
 from backstay.catalog import Collection
 from backstay.catalog.casts import format_date, to_number
 from backstay.catalog.fields import (
-    AutodateField,
     Field,
     JsonField,
     NumberField,
     PasswordField,
-    TextField,
     Value,
 )
 from backstay.catalog.patterns import generate
@@ -90,45 +88,47 @@ def draft_record(
     """
     values = dict(old) if old is not None else zero_values(collection)
     draft = Draft(collection, values, old, set(), {}, {})
+    has_modifiers = any(key[:1] == "+" or key[-1:] in {"+", "-"} for key in body)
     for field in collection.fields:
         is_own_secret = collection.is_auth and field.name == "password"
         if field.writable and (superuser or not field.hidden or is_own_secret):
-            _apply(draft, field, body)
+            _set(draft, field, body)
+            if has_modifiers:
+                _modify(draft, field, body)
     _generate(draft, body, superuser=superuser)
     _stamp(draft, now)
     return draft
 
 
-def _apply(draft: Draft, field: Field, body: Body) -> None:
+def _set(draft: Draft, field: Field, body: Body) -> None:
     name = field.name
-    if name in body:
-        draft.sent.add(name)
-        if isinstance(field, PasswordField):
-            draft.plain[name] = field.cast(body[name])
-        else:
-            draft.values[name] = field.cast(body[name])
+    if name not in body:
+        return
+    draft.sent.add(name)
+    if isinstance(field, PasswordField):
+        draft.plain[name] = field.cast(body[name])
+    else:
+        draft.values[name] = field.cast(body[name])
+
+
+def _modify(draft: Draft, field: Field, body: Body) -> None:
+    """Apply modifiers; a sum with what is stored is left to the database, unless the body sets the field, too."""
+    name = field.name
     for modifier in field.modifiers:
         key = modifier.replace("name", name)
-        if key in body:
-            draft.sent.add(name)
-            _modify(draft, field, modifier, body[key], is_set=name in body)
-
-
-def _modify(draft: Draft, field: Field, modifier: str, raw: Any, *, is_set: bool) -> None:
-    """Apply a modifier; a sum with what is stored is left to the database, unless the body sets the field, too."""
-    name = field.name
-    draft.values[name] = field.apply(draft.values[name], modifier, raw)
-    if isinstance(field, NumberField) and draft.old is not None and not is_set:
-        change = to_number(raw)
-        draft.added[name] = draft.added.get(name, 0) + (change if modifier == "name+" else -change)
+        if key not in body:
+            continue
+        draft.sent.add(name)
+        draft.values[name] = field.apply(draft.values[name], modifier, body[key])
+        if isinstance(field, NumberField) and draft.old is not None and name not in body:
+            change = to_number(body[key])
+            draft.added[name] = draft.added.get(name, 0) + (change if modifier == "name+" else -change)
 
 
 def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
     """Fill in text fields which generate their values: on creation when empty, and when the body asks for it."""
     is_new = draft.is_new
-    for field in draft.collection.fields:
-        if not isinstance(field, TextField):
-            continue
+    for field in draft.collection.text_fields:
         pattern, key = field.autogeneratePattern, field.name + AUTOGENERATE
         if key in body and (superuser or not field.hidden):
             draft.sent.add(field.name)
@@ -138,7 +138,8 @@ def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
 
 
 def _stamp(draft: Draft, now: datetime) -> None:
-    stamp, is_new = format_date(now), draft.is_new
-    for field in draft.collection.fields:
-        if isinstance(field, AutodateField) and (field.onCreate if is_new else field.onUpdate):
+    fields = draft.collection.autodate_fields
+    stamp, is_new = format_date(now) if fields else "", draft.is_new
+    for field in fields:
+        if field.onCreate if is_new else field.onUpdate:
             draft.values[field.name] = stamp

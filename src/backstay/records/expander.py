@@ -10,7 +10,7 @@ import msgspec
 from backstay.catalog.fields import DbValue
 from backstay.errors import BadRequest
 from backstay.plans.expand import ExpandPlan, Relation
-from backstay.plans.limits import BACK_EXPAND_MAX, EXPAND_RECORDS_MAX
+from backstay.plans.limits import BACK_EXPAND_MAX, EXPAND_MAX_CHARS, EXPAND_RECORDS_MAX
 from backstay.plans.params import Statement, Values, bind
 from backstay.plans.request import RequestInfo
 from backstay.stores.base import Row
@@ -30,9 +30,26 @@ class ExpandRow(msgspec.Struct, eq=False):
 
 
 class _Count(msgspec.Struct):
-    """Records which this answer has expanded so far."""
+    """What this answer has expanded so far: records, and characters of their JSON as often as it is repeated."""
 
-    total: int = 0
+    records: int = 0
+    chars: int = 0
+
+    def add_records(self, number: int) -> None:
+        self.records += number
+        if self.records > EXPAND_RECORDS_MAX:
+            raise BadRequest(
+                hint=f"expand would add over {EXPAND_RECORDS_MAX} records; ask for fewer per page.",
+                at="expand",
+            )
+
+    def add_texts(self, texts: Sequence[str]) -> None:
+        self.chars += sum(map(len, texts))
+        if self.chars > EXPAND_MAX_CHARS:
+            raise BadRequest(
+                hint=f"expand would add over {EXPAND_MAX_CHARS >> 20} MB; ask for fewer records or levels.",
+                at="expand",
+            )
 
 
 async def expand_rows(
@@ -55,7 +72,7 @@ async def _close(
         wanted = [_wanted(row, plan.relation, position) for row in rows]
         found = await _find(plan, wanted, fetch, info, count)
         for row_members, ids in zip(members, wanted, strict=True):
-            json = _member(plan.relation, ids, found)
+            json = _member(plan.relation, ids, found, count)
             if json:
                 row_members.append(f'"{plan.name}":{json}')
     return [_join(row, f'"expand":{{{",".join(items)}}}') for row, items in zip(rows, members, strict=True)]
@@ -84,11 +101,7 @@ async def _find(
         return {}
     values = Values(info, given={"ids": _encode(ids).decode()})
     rows = await fetch(plan.statement, bind(plan.statement, values))
-    count.total += len(rows)
-    if count.total > EXPAND_RECORDS_MAX:
-        raise BadRequest(
-            hint=f"expand would add over {EXPAND_RECORDS_MAX} records; ask for fewer per page.", at="expand"
-        )
+    count.add_records(len(rows))
     open_rows = [ExpandRow(row[1], row[2], row[3], row[4:]) for row in rows]
     texts = await _close(open_rows, plan.children, fetch, info, count)
     asked = set(ids)
@@ -101,10 +114,11 @@ async def _find(
     return found
 
 
-def _member(relation: Relation, ids: list[str], found: dict[str, list[str]]) -> str:
-    texts = [text for item in ids for text in found.get(item, ())]
+def _member(relation: Relation, ids: list[str], found: dict[str, list[str]], count: _Count) -> str:
+    texts = [text for item in ids for text in found.get(item, ())][
+        : BACK_EXPAND_MAX if relation.is_list else 1
+    ]
+    count.add_texts(texts)
     if not texts:
         return ""
-    if relation.is_list:
-        return f"[{','.join(texts[:BACK_EXPAND_MAX])}]"
-    return texts[0]
+    return f"[{','.join(texts)}]" if relation.is_list else texts[0]

@@ -35,12 +35,17 @@ from backstay.stores.base import (
     StoreError,
     UniqueViolation,
 )
+from backstay.stores.like import like
 from backstay.stores.sqlite_shape import explain, look_at
 
 T = TypeVar("T")
 
-BUDGET_STEPS = 50_000
-"""Steps of SQLite's machine (about 2 ms) after which a read leaves the event loop."""
+CHECK_STEPS = 1000
+"""Steps of SQLite's machine between two looks at the budget."""
+BUDGET_CHECKS = 50
+"""Looks (about 2 ms) after which a read leaves the event loop."""
+BUDGET_S = 0.05
+"""Seconds after which it leaves too: a step over large JSON takes long."""
 SLOW_TEXTS_MAX = 1000
 STATEMENTS_CACHED = 500
 _UNIQUE = {apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID}
@@ -56,6 +61,7 @@ class SqliteOptions(msgspec.Struct, frozen=True):
     job_timeout_s:   how long one job may hold the transaction
     group_max:       jobs in one commit
     readers:         threads for slow reads
+    version_kept_s:  how long commits of other processes may go unnoticed; 0 where workers share the site
     """
 
     query_timeout_s: float = 10.0
@@ -63,6 +69,7 @@ class SqliteOptions(msgspec.Struct, frozen=True):
     job_timeout_s: float = 60.0
     group_max: int = 256
     readers: int = 2
+    version_kept_s: float = 0.001
 
 
 def connect(path: Path, *, read_only: bool) -> apsw.Connection:
@@ -80,9 +87,29 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
         "trusted_schema=OFF",  # views and indexes may not call functions with side effects
     ):
         db.execute(f"PRAGMA {pragma}")
+    # apsw types the function as one that takes any number of arguments
+    db.create_scalar_function("like_linear", like, 2, deterministic=True)  # type: ignore[arg-type]
     if read_only:
         db.execute("PRAGMA query_only=ON")
     return db
+
+
+class _Budget:
+    """What a read may take on the event loop."""
+
+    __slots__ = ("_checks", "_ends")
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self._checks = 0
+        self._ends = time.monotonic() + BUDGET_S
+
+    def is_spent(self) -> bool:
+        """Tell whether SQLite is to stop; it asks every CHECK_STEPS."""
+        self._checks += 1
+        return self._checks > BUDGET_CHECKS or time.monotonic() > self._ends
 
 
 def _rows(db: apsw.Connection, sql: str, values: Sequence[DbValue]) -> list[Row]:
@@ -94,26 +121,46 @@ def _rows(db: apsw.Connection, sql: str, values: Sequence[DbValue]) -> list[Row]
 
 
 class SqliteTransaction:
-    """The writer's connection, lent to one job."""
+    """The writer's connection, lent to one job.
 
-    def __init__(self, db: apsw.Connection, threads: ThreadPoolExecutor) -> None:
+    query_timeout_s: how long one of its reads may take; None for jobs that may take their time
+    """
+
+    def __init__(
+        self, db: apsw.Connection, threads: ThreadPoolExecutor, query_timeout_s: float | None = None
+    ) -> None:
         self._db = db
         self._threads = threads
+        self._query_timeout_s = query_timeout_s
         self.acts: list[Callable[[], None]] = []
 
     async def fetch(
         self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
     ) -> list[Row]:
-        if limit_s is not None:
-            return await self._away(self._fetch_within, statement.sql, values, limit_s)
-        return self._fetch(statement.sql, values)
+        if limit_s is None:
+            try:
+                return self._fetch_at_once(statement.sql, values)
+            except apsw.InterruptError:
+                limit_s = self._query_timeout_s
+        return await self._away(self._fetch_within, statement.sql, values, limit_s)
 
     def _fetch(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
         return _rows(self._db, sql, values)
 
-    def _fetch_within(self, sql: str, values: Sequence[DbValue], limit_s: float) -> list[Row]:
+    def _fetch_at_once(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
+        """Read on the event loop, which is for what is cheap: a rule may ask for anything."""
+        budget = _Budget()
+        self._db.set_progress_handler(budget.is_spent, CHECK_STEPS)
+        try:
+            return self._fetch(sql, values)
+        finally:
+            self._db.set_progress_handler(None)
+
+    def _fetch_within(self, sql: str, values: Sequence[DbValue], limit_s: float | None) -> list[Row]:
+        if limit_s is None:
+            return self._fetch(sql, values)
         deadline = time.monotonic() + limit_s
-        self._db.set_progress_handler(lambda: time.monotonic() > deadline, BUDGET_STEPS)
+        self._db.set_progress_handler(lambda: time.monotonic() > deadline, CHECK_STEPS)
         try:
             return self._fetch(sql, values)
         except apsw.InterruptError as exc:
@@ -187,16 +234,18 @@ class SqliteStore:
         self.options = options or SqliteOptions()
         self._slow: OrderedDict[str, None] = OrderedDict()
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
-        self._ticks = 0
+        self._budget = _Budget()
         self._taken = 0  # jobs of the group that is being written
         self._job_ends: float | None = None  # when the job that runs is overdue
         self._is_overdue = False
+        self._version = -1
+        self._version_until = 0.0
 
     async def open(self) -> None:
         """Open the connections and start the writer. Raises apsw.Error when the file can't be used."""
         self._writer = connect(self.path, read_only=False)
         self._reader = connect(self.path, read_only=True)
-        self._reader.set_progress_handler(self._tick, BUDGET_STEPS)
+        self._reader.set_progress_handler(self._budget.is_spent, CHECK_STEPS)
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._threads = ThreadPoolExecutor(self.options.readers, thread_name_prefix="read")
         self._spare: list[apsw.Connection] = []
@@ -214,24 +263,30 @@ class SqliteStore:
     # -- reading --------------------------------------------------------------------------------------------
 
     def version(self) -> int:
-        """Return a number which changes with each commit of anybody."""
+        """Return a number which changes with each commit of anybody.
+
+        Looking costs as much as a cheap read, so the answer is kept for `version_kept_s`, and until a commit of ours.
+        """
+        now = time.monotonic()
+        if now >= self._version_until:
+            self._version = self._look_at_version()
+            self._version_until = now + self.options.version_kept_s
+        return self._version
+
+    def _look_at_version(self) -> int:
+        self._budget.begin()  # a read that has just used up its own must not stop this
         return int(self._reader.execute("PRAGMA data_version").get)
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
         sql = statement.sql
         if sql not in self._slow:
-            self._ticks = 0
+            self._budget.begin()
             try:
                 return _rows(self._reader, sql, values)
             except apsw.InterruptError:
                 self._remember_slow(sql)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._fetch_slowly, sql, values)
-
-    def _tick(self) -> bool:
-        """Stop a read at its second tick: the first may come early, since SQLite counts over all runs of a text."""
-        self._ticks += 1
-        return self._ticks > 1
 
     def _remember_slow(self, sql: str) -> None:
         self._slow[sql] = None
@@ -241,7 +296,7 @@ class SqliteStore:
     def _fetch_slowly(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
         db = self._spare.pop() if self._spare else connect(self.path, read_only=True)
         deadline = time.monotonic() + self.options.query_timeout_s
-        db.set_progress_handler(lambda: time.monotonic() > deadline, BUDGET_STEPS)
+        db.set_progress_handler(lambda: time.monotonic() > deadline, CHECK_STEPS)
         try:
             return _rows(db, sql, values)
         except apsw.InterruptError as exc:
@@ -301,7 +356,8 @@ class SqliteStore:
         """Run one job; what it raises is its own answer, and undoes its own work."""
         if waiting.answer.cancelled():
             return
-        tx = SqliteTransaction(self._writer, self._commits)
+        timeout_s = self.options.query_timeout_s if waiting.limited else None
+        tx = SqliteTransaction(self._writer, self._commits, timeout_s)
         try:
             results.append((waiting, await self._run_job(waiting, tx)))
             acts += tx.acts
@@ -380,6 +436,7 @@ class SqliteStore:
             return
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._commits, self._writer.execute, "COMMIT")
+        self._version_until = 0.0
 
     def _give_up(self, group: list[_Waiting], exc: BaseException) -> None:
         if self._writer.in_transaction:

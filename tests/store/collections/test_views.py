@@ -204,7 +204,7 @@ SECRETS = [
     "select id, p from (select id, password as p from users)",
     "select id, lower(p) as p from (select id, password as p from users)",
     "with x as (select id, password as p from users) select id, p from x",
-    "with posts as (select id, password as title from users) select id, title as p from posts",
+    "with titles as (select id, password as title from users) select id, title as p from titles",
     "select id, 'x'||password as p from users",
     "select u.id, [u].`Password` as p from users u",
     "select id, count(password) as p from users group by password",
@@ -216,11 +216,8 @@ SECRETS = [
 async def test_a_view_shows_no_secrets(posts: World, query: str) -> None:
     """Not even when it is for everybody: its owner may not know what is in there."""
     await posts.add("users", email="a@b.co", password="1234567890", passwordConfirm="1234567890")
-    try:
-        await posts.view("secrets", query, listRule="")
-    except Exception as exc:
-        assert "circular reference" in str(exc.body()), exc  # type: ignore[attr-defined]
-        return
+    await posts.view("titles", "select id, title from posts")
+    await posts.view("secrets", query, listRule="")
     assert posts.find("secrets").by_name["p"].hidden
     assert all("p" not in record for record in await posts.records("secrets", info=GUEST))
 

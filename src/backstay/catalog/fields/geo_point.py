@@ -9,8 +9,8 @@ import msgspec
 from backstay.catalog.casts import to_number
 from backstay.catalog.fields.base import REQUIRED, DbValue, FieldBase, Kind, Value
 from backstay.errors import Fault
+from backstay.strict_json import read_json
 
-_decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -29,8 +29,8 @@ class GeoPointField(FieldBase, frozen=True, kw_only=True, tag="geoPoint"):
     def cast(self, raw: Any) -> Value:
         if isinstance(raw, str):
             try:
-                raw = _decode(raw)
-            except (msgspec.DecodeError, RecursionError):
+                raw = read_json(raw)
+            except ValueError:
                 return self.zero
         match raw:
             case {"lon": lon, "lat": lat}:

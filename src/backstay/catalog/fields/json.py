@@ -8,6 +8,7 @@ import msgspec
 
 from backstay.catalog.fields.base import REQUIRED, DbValue, FieldBase, Kind, Value
 from backstay.errors import Fault
+from backstay.strict_json import read_json
 
 DEFAULT_MAX_BYTES = 1 << 20
 
@@ -43,8 +44,8 @@ class JsonField(FieldBase, frozen=True, kw_only=True, tag="json"):
             return _WORDS[raw]
         if raw[:1] in '0123456789-"[{' and raw:
             try:
-                return _decode(raw)
-            except (msgspec.DecodeError, RecursionError):
+                return read_json(raw)
+            except ValueError:
                 return raw
         return raw
 

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import FromClause, Numeric, Text, case, cast, func, literal_column, type_coerce
+from sqlalchemy import Boolean, FromClause, Numeric, Text, case, cast, func, literal_column, type_coerce
 from sqlalchemy.dialects.sqlite import pysqlite
 
 from backstay.catalog.fields import Kind
 from backstay.plans.dialects.base import Dialect, Each, Expression, Side, json_path
+
+CHAIN_MAX = 200
+"""Texts in one chain of `||`; SQLite's limit on the depth of an expression is 1,000."""
+
+
+LIKE_WORK_MAX = 50_000
+"""Characters of a text times those of a pattern, above which SQLite's LIKE is not asked: about 50 microseconds."""
 
 
 class SqliteDialect(Dialect):
@@ -23,14 +30,24 @@ class SqliteDialect(Dialect):
         self.sql = pysqlite.dialect(paramstyle="qmark")
 
     def like(self, left: Side, right: Side) -> Expression:
-        left_text: Expression = type_coerce(left.sql, Text())  # SQLite matches numbers as well
-        if right.form is not None:
-            return left_text.like(right.form("like"), escape="\\")
+        """Leave short texts to SQLite's own LIKE; it takes the product of both lengths, ours their sum."""
+        text: Expression = type_coerce(left.sql, Text())  # SQLite matches numbers as well
         percent = self.text("%")
-        return left_text.like(self.concat([percent, right.sql, percent]), escape="\\")
+        pattern = right.form("like") if right.form is not None else self.concat([percent, right.sql, percent])
+        work = (func.octet_length(text) + self.number(1)) * func.octet_length(pattern)
+        is_long = work > self.number(LIKE_WORK_MAX)
+        linear = func.like_linear(text, pattern, type_=Boolean())
+        return case((is_long, linear), else_=text.like(pattern, escape="\\"))
 
     def lower(self, side: Side) -> Expression:
         return func.lower(side.sql)
+
+    def concat(self, pieces: Sequence[Expression]) -> Expression:
+        """Join texts with `||`; very many in parts, since SQLite takes chains of 1,000 at most."""
+        if len(pieces) <= CHAIN_MAX:
+            return super().concat(pieces)
+        parts = [pieces[start : start + CHAIN_MAX] for start in range(0, len(pieces), CHAIN_MAX)]
+        return func.concat(*(super(SqliteDialect, self).concat(part) for part in parts))
 
     def numeric(self, param: Expression) -> Expression:
         return cast(param, Numeric)

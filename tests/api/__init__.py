@@ -1,0 +1,1 @@
+"""The whole application in process: what it promises, and attacks on it."""

@@ -1,0 +1,33 @@
+"""The site under attack: built once, copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.site import Served, build, serve
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def template(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> Path:
+    """A data folder that nobody serves."""
+    folder = tmp_path_factory.mktemp("template")
+    await build(folder)
+    return folder
+
+
+@pytest.fixture
+async def site(template: Path, tmp_path: Path) -> AsyncIterator[Served]:
+    """A site of the test's own, served in process."""
+    folder = tmp_path / "data"
+    shutil.copytree(template, folder)
+    async with serve(folder) as served:
+        yield served
