@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pymysql
 import pytest
+from hypothesis import HealthCheck, given, settings
 from tests.unit.plans.cases import EXPANDS, FILTERS, RULES, SORTS
 from tests.unit.plans.databases import Asker, Database, Mariadb, Postgresql, Sqlite, fill
 from tests.unit.plans.samples import Rows, viewers
+from tests.unit.plans.strategies import filters
+
+from backstay.errors import RequestError
+from backstay.filters import Node, render
 
 ROWS = Rows().all()
 VIEWERS = viewers(ROWS)
@@ -126,3 +131,13 @@ def test_rules_let_the_same_pass(reference: Asker, other: Asker, rule: str) -> N
 )
 def test_times_without_a_translation_are_refused(other: Asker, text: str) -> None:
     assert other.page("posts", text) == ("UntranslatableTime",)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(node=filters())
+def test_random_filters_find_the_same(reference: Asker, other: Asker, node: Node) -> None:
+    try:
+        expected = reference.ids("posts", node, who="ann")
+    except RequestError:
+        return
+    assert other.ids("posts", node, who="ann") == expected, render(node)
