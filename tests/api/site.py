@@ -121,7 +121,9 @@ class Served:
 
     async def view(self, collection: str, record_id: str, who: str = "guest", **params: object) -> Answer:
         """View one record."""
-        return await self.send("GET", f"/api/collections/{collection}/records/{record_id}", who=who, params=params)
+        return await self.send(
+            "GET", f"/api/collections/{collection}/records/{record_id}", who=who, params=params
+        )
 
     async def create(self, collection: str, body: Json, who: str = "guest", **params: object) -> Answer:
         """Create a record."""
