@@ -18,7 +18,7 @@ from backstay.http.context import Ask, Door, Headers, query_values
 from backstay.http.replies import Reply
 from backstay.http.routing import Route
 from backstay.records.query import RecordCall, ViewQuery
-from backstay.records.writer import Hashes
+from backstay.records.writer import NO_FILES, Hashes
 from backstay.stores.base import Transaction
 
 BODY_MAX_BYTES = 128 << 20
@@ -72,7 +72,9 @@ async def batch(ask: Ask) -> Reply:
         parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
     except BadRequest as exc:
         raise BadRequest("Failed to read the submitted batch data.", hint=exc.hint, at=exc.at) from exc
-    parsed.refuse_files("Batch transaction failed.")
+    if parsed.uploads:
+        faults = dict.fromkeys(sorted(parsed.uploads), NO_FILES)
+        raise BadRequest("Batch transaction failed.", faults, hint="Send the batch without files.")
     items = _read(parsed.values, limits.max_requests)
     try:
         async with asyncio.timeout(limits.timeout):

@@ -19,7 +19,7 @@ from starlette.types import Message, Receive
 from backstay.catalog import Collection
 from backstay.catalog.fields import EditorField, FileField, JsonField, editor, file
 from backstay.catalog.fields import json as json_field
-from backstay.errors import BadRequest, Fault, TooLarge
+from backstay.errors import BadRequest, TooLarge
 from backstay.strict_json import SAFE_DIGITS, read_json
 
 BODY_MAX_BYTES = 32 << 20
@@ -32,10 +32,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,15})(?:\.\d{1,17})?")
 
 
 class ParsedBody:
-    """What a request's body holds: its values, and the files that were uploaded with it, by their key.
-
-    Storing files is not part of this version: `refuse_files` says so instead of dropping them silently.
-    """
+    """What a request's body holds: its values, and the files that were uploaded with it, by their key."""
 
     __slots__ = ("files", "values")
 
@@ -43,14 +40,11 @@ class ParsedBody:
         self.values = values
         self.files = files or {}
 
-    def refuse_files(self, message: str) -> None:
-        """Raise BadRequest, with `message`, when there are files in the body."""
-        names = {key for key, uploads in self.files.items() if any(upload.filename for upload in uploads)}
-        if names:
-            fault = Fault("validation_invalid_file", "This version does not store files yet.")
-            raise BadRequest(
-                message, dict.fromkeys(sorted(names), fault), hint="Send the record without files."
-            )
+    @property
+    def uploads(self) -> frozenset[str]:
+        """The keys under which files came; a form's empty file input brings none."""
+        named = (key for key, files in self.files.items() if any(file.filename for file in files))
+        return frozenset(named)
 
 
 def parse_json(raw: bytes) -> Any:

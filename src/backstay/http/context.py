@@ -150,11 +150,17 @@ class Ask:
         if not self.viewer.is_superuser:
             raise Forbidden("The authorized record is not allowed to perform this action.")
 
-    def call(self, body: Mapping[str, Any] | None = None, *, record_id: str = "") -> RecordCall:
+    def call(
+        self,
+        body: Mapping[str, Any] | None = None,
+        *,
+        record_id: str = "",
+        uploads: frozenset[str] = frozenset(),
+    ) -> RecordCall:
         """Return what is asked of the collection in the path. Raises NotFound."""
         info = self.info(body)
         return RecordCall(
-            self.site.catalog, self.collection(), info, record_id, body or {}, self.view_query()
+            self.site.catalog, self.collection(), info, record_id, body or {}, self.view_query(), uploads
         )
 
     def list_query(self) -> ListQuery:
