@@ -204,14 +204,21 @@ async def ask(
         "server": ("127.0.0.1", 8090),
         "root_path": "",
     }
-    waiting = [*chunks]
+    waiting = iter(chunks)
+    following = next(waiting, b"")
+    ended = False
     sent: list[Message] = []
 
     async def receive() -> Message:
-        if not waiting:
+        nonlocal following, ended
+        if ended:
             return {"type": "http.disconnect"}
-        part = waiting.pop(0)
-        return {"type": "http.request", "body": part, "more_body": bool(waiting)}
+        part = following
+        try:
+            following = next(waiting)
+        except StopIteration:
+            ended = True
+        return {"type": "http.request", "body": part, "more_body": not ended}
 
     async def send(message: Message) -> None:
         sent.append(message)

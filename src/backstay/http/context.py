@@ -25,6 +25,7 @@ from backstay.stores.base import StoreError
 log = logging.getLogger("backstay")
 
 QUERY_MAX_BYTES = 64 << 10
+QUERY_MAX_PARAMETERS = 200
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 MISSING_COLLECTION = "Missing collection context."
@@ -217,7 +218,12 @@ def query_values(raw: bytes) -> Mapping[str, str]:
     if len(raw) > QUERY_MAX_BYTES:
         raise BadRequest(hint=f"A query string may have {QUERY_MAX_BYTES} bytes.")
     try:
-        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=200)
+        pairs = parse_qsl(
+            raw.decode("latin-1"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=QUERY_MAX_PARAMETERS,
+        )
     except ValueError as exc:
         raise BadRequest(hint="The query string is not valid UTF-8, or has too many parameters.") from exc
     return dict(reversed(pairs))
