@@ -170,15 +170,17 @@ class Served:
         query: bytes = b"",
         headers: Iterable[tuple[bytes, bytes]] = (),
         chunks: Iterable[bytes] = (b"",),
+        cut: bool = False,
         who: str = "guest",
     ) -> Answer:
         """Send what no client library would: bytes as they are, straight to the application.
 
         path: as the server has decoded it; what was no UTF-8 is there as lone surrogates
+        cut:  the connection breaks after the chunks, and more of the body was to come
         """
         token = self.tokens.get(who, who)
         given = [(b"authorization", token.encode())] if token else []
-        return await ask(self.app, method, path, query, [*given, *headers], chunks)
+        return await ask(self.app, method, path, query, [*given, *headers], chunks, cut=cut)
 
 
 async def ask(
@@ -188,6 +190,8 @@ async def ask(
     query: bytes,
     headers: Iterable[tuple[bytes, bytes]],
     chunks: Iterable[bytes],
+    *,
+    cut: bool = False,
 ) -> Answer:
     """Call an ASGI application by hand."""
     scope: Scope = {
@@ -218,7 +222,7 @@ async def ask(
             following = next(waiting)
         except StopIteration:
             ended = True
-        return {"type": "http.request", "body": part, "more_body": not ended}
+        return {"type": "http.request", "body": part, "more_body": cut or not ended}
 
     async def send(message: Message) -> None:
         sent.append(message)

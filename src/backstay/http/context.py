@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from backstay.accounts.viewers import SignedIn, viewer_of
@@ -194,6 +194,8 @@ class Door:
             reply = await self._handler(ask)
         except RequestError as exc:
             reply = error_reply(exc)
+        except ClientDisconnect:
+            reply = error_reply(BadRequest(hint="The body ended before its length was reached.", at="body"))
         except StoreError:
             # A rule or filter that fails on this request's values lets nobody pass.
             log.warning("statement refused", exc_info=True, extra={"path": scope["path"]})
