@@ -326,3 +326,28 @@ async def test_nobody_learns_that_hidden_records_exist(site: Served) -> None:
     without, hidden = [(await site.add("posts", title="t", score=score))["id"] for score in (1, 2)]
     await site.add("notes", owner=ANN, post=hidden, text="hers")
     assert await differences(site, without, hidden) == []
+
+
+async def test_views_keep_the_secrets_of_their_tables(site: Served) -> None:
+    """A superuser who selects a hidden column, or a hash, has not thereby shown it to everybody."""
+    await site.add("posts", secret="sesame", pin="hunter2hunter2", author=ANN)
+    columns = "id, title, secret, vault, pin, lock"
+    queries = {
+        "posts_view": f"SELECT {columns} FROM posts",
+        "people_view": "SELECT id, name, diary, password, tokenKey, pin, email, emailVisibility FROM people",
+        "joined_view": "SELECT posts.id, posts.secret, people.diary, people.tokenKey "
+        "FROM posts LEFT JOIN people ON people.id = posts.author",
+    }
+    for name, query in queries.items():
+        body = {"name": name, "type": "view", "viewQuery": query, "listRule": "", "viewRule": ""}
+        assert (await site.send("POST", "/api/collections", who="boss", body=body)).status == 200, name
+        for who in ("guest", "ann"):
+            reply = await site.list(name, who)
+            assert reply.total > 0
+            for secret in (b"sesame", b"1234", b"$argon2", b"ann was here", site.tokens["ann"].encode()):
+                assert secret not in reply.body, (name, secret)
+            shown = set(reply.json()["items"][0])
+            assert not {"secret", "vault", "lock", "diary", "password", "tokenKey"} & shown
+            for field in ("secret", "vault", "pin", "lock", "diary", "password", "tokenKey"):
+                for params in ({"filter": f"{field} != ''"}, {"sort": field}):
+                    assert (await site.list(name, who, **params)).status == 400, (name, params)
