@@ -78,7 +78,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "expand: posts 01 [comments(post)]",
     ),
     "paragraphs are apart in an excerpt": ("fields: excerpts",),
-    "a related record that the viewer may not list fails a comparison of all values, whatever it holds": (
+    "related records that the viewer may not list take no part in comparisons of all values": (
         "filter: path [author.posts_via_author.score > 5]",
         "filter: hidden [posts.title != 'x']",
         "filter: hidden [posts.title ~ 'post']",
