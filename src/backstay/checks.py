@@ -158,6 +158,7 @@ URL_MAX_CHARS = 2082
 _LABEL = r"[A-Za-z0-9\u00a1-\uffff](?:[A-Za-z0-9_\u00a1-\uffff-]*[A-Za-z0-9\u00a1-\uffff])?"
 _URL_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _URL_SCHEMES = frozenset({"http", "https", "ftp", "tcp", "udp", "ws", "wss"})
+_NOT_IN_URL = re.compile(r"\s|%(?![0-9A-Fa-f]{2})")
 _NOT_URL = Fault("validation_is_url", "Must be a valid URL.")
 
 
@@ -168,7 +169,7 @@ def url(value: str) -> Fault | None:
 
 def is_url(value: str) -> bool:
     """Say whether `value` is a URL with a usable host; `example.com/path` will do."""
-    if not 3 < len(value) <= URL_MAX_CHARS or re.search(r"\s", value):
+    if not 3 < len(value) <= URL_MAX_CHARS or _NOT_IN_URL.search(value):
         return False
     scheme, mark, _ = value.partition("://")
     if mark and scheme not in _URL_SCHEMES:

@@ -98,7 +98,7 @@ class Served:
         who: str = "guest",
         body: Json = None,
         headers: Mapping[str, str] | None = None,
-        **params: object,
+        params: Mapping[str, object] | None = None,
     ) -> Answer:
         """Send one request; `who` is a name, or a token."""
         token = self.tokens.get(who, who)
@@ -106,34 +106,36 @@ class Served:
         reply = await self.client.request(
             method,
             path,
-            params={key: str(value) for key, value in params.items()} or None,
+            params={key: str(value) for key, value in (params or {}).items()} or None,
             headers={**given, **(headers or {})},
             json=body,
         )
         return Answer(reply.status_code, reply.headers, reply.content)
 
     async def get(self, path: str, who: str = "guest", **params: object) -> Answer:
-        return await self.send("GET", path, who=who, **params)
+        return await self.send("GET", path, who=who, params=params)
 
     async def list(self, collection: str, who: str = "guest", **params: object) -> Answer:
         """List records."""
-        return await self.send("GET", f"/api/collections/{collection}/records", who=who, **params)
+        return await self.send("GET", f"/api/collections/{collection}/records", who=who, params=params)
 
     async def view(self, collection: str, record_id: str, who: str = "guest", **params: object) -> Answer:
         """View one record."""
-        return await self.send("GET", f"/api/collections/{collection}/records/{record_id}", who=who, **params)
+        return await self.send(
+            "GET", f"/api/collections/{collection}/records/{record_id}", who=who, params=params
+        )
 
     async def create(self, collection: str, body: Json, who: str = "guest", **params: object) -> Answer:
         """Create a record."""
         path = f"/api/collections/{collection}/records"
-        return await self.send("POST", path, who=who, body=body, **params)
+        return await self.send("POST", path, who=who, body=body, params=params)
 
     async def update(
         self, collection: str, record_id: str, body: Json, who: str = "guest", **params: object
     ) -> Answer:
         """Change a record."""
         path = f"/api/collections/{collection}/records/{record_id}"
-        return await self.send("PATCH", path, who=who, body=body, **params)
+        return await self.send("PATCH", path, who=who, body=body, params=params)
 
     async def delete(self, collection: str, record_id: str, who: str = "guest") -> Answer:
         """Delete a record."""

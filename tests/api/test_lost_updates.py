@@ -168,7 +168,7 @@ async def test_a_refused_write_does_not_undo_its_neighbours(site: Served) -> Non
 
 
 async def test_settings_of_two_superusers_are_both_kept(site: Served) -> None:
-    patches = [
+    patches: list[dict[str, dict[str, object]]] = [
         {"meta": {"appName": "Harbour"}},
         {"meta": {"senderName": "Pilot"}},
         {"logs": {"maxDays": 9}},

@@ -336,7 +336,7 @@ async def test_odd_values_anywhere_in_a_batch(victim: Served, findings: Findings
                 "/%ff",
                 "/\0",
             ):
-                request = {"method": method, "url": url + suffix, "body": {}}
+                request: dict[str, Any] = {"method": method, "url": url + suffix, "body": {}}
                 reply = await victim.send("POST", "/api/batch", body={"requests": [request]})
                 findings.look(reply, request)
     findings.assert_none()

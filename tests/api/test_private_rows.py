@@ -187,7 +187,7 @@ async def test_emails_order_nothing(filled: Served) -> None:
     """Sorting by an address that one can't see must not give it away letter by letter."""
     by_id = (await filled.list("people", "ben", sort="id")).ids
     for direction in ("", "-"):
-        hidden = [item for item in (await filled.list("people", "ben", sort=f"{direction}email,id")).ids]
+        hidden = (await filled.list("people", "ben", sort=f"{direction}email,id")).ids
         assert [item for item in hidden if item != BEN] == [item for item in by_id if item != BEN]
         deep = (await filled.list("posts", "guest", sort=f"{direction}author.email,id")).ids
         assert deep == sorted(deep)

@@ -57,7 +57,7 @@ def test_generated_text_fits_its_pattern() -> None:
         assert matches("^[a-z0-9]{15}$", generate("[a-z0-9]{15}"))
 
 
-@pytest.mark.parametrize("char", [*"./\\|\"'`<>:?*%$", "\n", "\x00", "\x1f"])
+@pytest.mark.parametrize("char", [*"./\\|\"'`<>:?*%$", "\n", "\x00", "\x1f", " "])
 def test_an_id_is_safe_in_paths(char: str) -> None:
     fault = check_id(f"a{char}b{char}")
     assert fault is not None
@@ -65,4 +65,4 @@ def test_an_id_is_safe_in_paths(char: str) -> None:
 
 
 def test_an_ordinary_id_passes() -> None:
-    assert check_id("abc_DEF-123 é") is None
+    assert check_id("abc_DEF-123é") is None

@@ -223,8 +223,11 @@ def _credentials(body: Body, auth: AuthOptions) -> tuple[str, str, str]:
     """Return identity, password and identity field of a body. Raises BadRequest with all faults."""
     faults: dict[str, Fault] = {}
     texts: dict[str, str] = {}
+    folded = {
+        key.lower(): value for key, value in body.items()
+    }  # the protocol does not look at the case here
     for key in ("identity", "password", "identityField"):
-        value = body.get(key)
+        value = folded.get(key.lower())
         if value is not None and not isinstance(value, str):
             raise BadRequest(
                 "An error occurred while loading the submitted data.", hint=f"'{key}' must be text."

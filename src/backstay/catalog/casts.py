@@ -17,12 +17,13 @@ from backstay.strict_json import read_json
 
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _ISO = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})"
+    r"(\d{4})-(\d{2})-(\d{2})"
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?"
-    r"\s*(Z|UTC|[+-]\d{2}:?\d{2})?(?:\s+[A-Z]{3,4})?"
+    r"\s*(?:(Z|[+-]\d{2}:?\d{2})(?:\s+[A-Z]{3,4})?)?"
 )
+_ZONE_NAME = re.compile(r" [A-Z]{3,4}(?= |$)")
+_ZERO_TIME = "0001-01-01 00:00:00.000Z"
 _LAYOUTS = ("%d %b %Y", "%a %b %d %H:%M:%S %Y", "%A, %d-%b-%y %H:%M:%S", "%d %b %y %H:%M")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_text(raw: Any) -> str:
@@ -122,34 +123,29 @@ def _text_to_list(text: str) -> list[str]:
 
 
 def to_date(raw: Any) -> str:
-    """Return `raw` as `2006-01-02 15:04:05.000Z` in UTC, or '' when it is no date. Numbers are unix seconds."""
-    moment: datetime | None = None
-    try:
-        match raw:
-            case bool():
-                return ""
-            case int() | float() if raw != 0:
-                moment = _EPOCH + timedelta(seconds=raw)
-            case str() if raw:
-                return _text_to_date(raw)
-    except (ValueError, OverflowError):
-        return ""
-    return format_date(moment) if moment else ""
+    """Return `raw` as `2006-01-02 15:04:05.000Z` in UTC, or '' when it is no date. Numbers are none."""
+    return _text_to_date(raw) if raw and isinstance(raw, str) else ""
 
 
 @lru_cache(maxsize=4096)
 def _text_to_date(text: str) -> str:
-    moment = _parse_date(text.strip())
-    return format_date(moment) if moment else ""
+    """Read a date; the first moment of the year 1 stands for no date, as it does in the protocol."""
+    try:
+        moment = _parse_date(text)
+        date = format_date(moment) if moment else ""
+    except (ValueError, OverflowError):
+        return ""
+    return date if date != _ZERO_TIME else ""
 
 
 def _parse_date(text: str) -> datetime | None:
     found = _ISO.fullmatch(text)
     if found:
         return _from_iso(found)
+    text = _ZONE_NAME.sub("", text)  # names of zones are not unique; only offsets count
     for layout in _LAYOUTS:
         try:
-            return datetime.strptime(text.removesuffix(" UTC"), layout).replace(tzinfo=UTC)
+            return datetime.strptime(text, layout).replace(tzinfo=UTC)
         except ValueError:
             continue
     try:

@@ -9,11 +9,12 @@ from starlette.routing import BaseRoute
 from backstay.accounts.sign_in import auth_of
 from backstay.errors import BadRequest, Fault, Forbidden, NotFound, Unauthorized
 from backstay.http.bodies import UNSUPPORTED, parse_body
-from backstay.http.context import Ask, Door
+from backstay.http.context import INVALID_AUTH_COLLECTION, Ask, Door
 from backstay.http.replies import Reply, json_reply, parse_picker, picked
 from backstay.http.routing import Route
 
 IMPERSONATE_MAX_S = 94_670_856
+"""The longest that the token of a collection may live: three years. Longer wishes get this."""
 INVALID_LOAD = "An error occurred while loading the submitted data."
 
 
@@ -40,13 +41,14 @@ async def auth_refresh(ask: Ask) -> Reply:
     own = signed_in.viewer.collection
     if own is None or own.id != collection.id:
         raise Forbidden(f"The request requires auth record from {own.name if own else 'that'} collection.")
+    body = (await parse_body(ask.request)).values
     parse_picker(ask.fields)
-    return _token_reply(await ask.site.sign_in.refresh(ask.call(), signed_in), ask)
+    return _token_reply(await ask.site.sign_in.refresh(ask.call(body), signed_in), ask)
 
 
 async def impersonate(ask: Ask) -> Reply:
     ask.require_superuser()
-    collection = ask.auth_collection()
+    collection = ask.auth_collection(INVALID_AUTH_COLLECTION)
     record = await ask.site.viewers.load(collection, ask.path("id"))
     if record is None:
         raise NotFound
@@ -54,12 +56,13 @@ async def impersonate(ask: Ask) -> Reply:
     duration = body.get("duration") or 0
     if isinstance(duration, bool) or not isinstance(duration, int):
         raise BadRequest(INVALID_LOAD, hint="'duration' is a whole number of seconds.")
-    if duration < 0 or duration > IMPERSONATE_MAX_S:
+    if duration < 0:
         fault = Fault(
             "validation_min_greater_equal_than_required", "Must be no less than 0.", {"threshold": 0}
         )
         raise BadRequest("An error occurred while validating the submitted data.", {"duration": fault})
-    return _token_reply(await ask.site.sign_in.impersonate(ask.call(body), record, duration), ask)
+    duration_s = min(duration, IMPERSONATE_MAX_S)
+    return _token_reply(await ask.site.sign_in.impersonate(ask.call(body), record, duration_s), ask)
 
 
 async def auth_methods(ask: Ask) -> Reply:

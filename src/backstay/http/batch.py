@@ -18,13 +18,13 @@ from backstay.http.context import Ask, Door, Headers, query_values
 from backstay.http.replies import Reply
 from backstay.http.routing import Route
 from backstay.records.query import RecordCall, ViewQuery
-from backstay.records.writer import Hashes
+from backstay.records.writer import NO_FILES, Hashes
 from backstay.stores.base import Transaction
 
 BODY_MAX_BYTES = 128 << 20
 """What `batch.maxBodySize` 0 stands for."""
 METHODS = frozenset({"POST", "PATCH", "PUT", "DELETE"})
-_MANY = re.compile(r"/api/collections/([^/]+)/records/?")
+_MANY = re.compile(r"/api/collections/([^/]+)/records")
 _ONE = re.compile(r"/api/collections/([^/]+)/records/([^/]+)")
 
 
@@ -72,7 +72,9 @@ async def batch(ask: Ask) -> Reply:
         parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
     except BadRequest as exc:
         raise BadRequest("Failed to read the submitted batch data.", hint=exc.hint, at=exc.at) from exc
-    parsed.refuse_files("Batch transaction failed.")
+    if parsed.uploads:
+        faults = dict.fromkeys(sorted(parsed.uploads), NO_FILES)
+        raise BadRequest("Batch transaction failed.", faults, hint="Send the batch without files.")
     items = _read(parsed.values, limits.max_requests)
     try:
         async with asyncio.timeout(limits.timeout):
@@ -87,7 +89,7 @@ async def batch(ask: Ask) -> Reply:
 def _read(values: Mapping[str, Any], most: int) -> list[BatchItem]:
     """Return the requests of a batch. Raises BadRequest with all faults."""
     try:
-        items = msgspec.convert(dict(values), BatchBody).requests or []
+        items = msgspec.convert(_folded(values), BatchBody).requests or []
     except msgspec.ValidationError as exc:
         raise BadRequest("Failed to read the submitted batch data.", hint=str(exc), at="body") from exc
     if not items:
@@ -100,6 +102,18 @@ def _read(values: Mapping[str, Any], most: int) -> list[BatchItem]:
     if faults:
         raise BadRequest("Invalid batch request data.", {"requests": faults})
     return items
+
+
+def _folded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a batch with its own keys in lower case: the protocol does not look at their case."""
+    out = {key.lower(): value for key, value in values.items()}
+    items = out.get("requests")
+    if isinstance(items, list):
+        out["requests"] = [
+            {key.lower(): value for key, value in item.items()} if isinstance(item, dict) else item
+            for item in items
+        ]
+    return out
 
 
 def _item_faults(item: BatchItem) -> Faults:

@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from backstay.catalog import Collection
 from backstay.catalog.fields import EditorField, FileField, JsonField, editor, file
 from backstay.catalog.fields import json as json_field
-from backstay.errors import BadRequest, Fault, TooLarge
+from backstay.errors import BadRequest, TooLarge
 from backstay.strict_json import SAFE_DIGITS, read_json
 
 BODY_MAX_BYTES = 32 << 20
@@ -32,10 +32,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,15})(?:\.\d{1,17})?")
 
 
 class ParsedBody:
-    """What a request's body holds: its values, and the files that were uploaded with it, by their key.
-
-    Storing files is not part of this version: `refuse_files` says so instead of dropping them silently.
-    """
+    """What a request's body holds: its values, and the files that were uploaded with it, by their key."""
 
     __slots__ = ("files", "values")
 
@@ -43,14 +40,11 @@ class ParsedBody:
         self.values = values
         self.files = files or {}
 
-    def refuse_files(self, message: str) -> None:
-        """Raise BadRequest, with `message`, when there are files in the body."""
-        names = {key for key, uploads in self.files.items() if any(upload.filename for upload in uploads)}
-        if names:
-            fault = Fault("validation_invalid_file", "This version does not store files yet.")
-            raise BadRequest(
-                message, dict.fromkeys(sorted(names), fault), hint="Send the record without files."
-            )
+    @property
+    def uploads(self) -> frozenset[str]:
+        """The keys under which files came; a form's empty file input brings none."""
+        named = (key for key, files in self.files.items() if any(file.filename for file in files))
+        return frozenset(named)
 
 
 def parse_json(raw: bytes) -> Any:
@@ -81,7 +75,9 @@ async def read_body(request: Request, limit: int = BODY_MAX_BYTES) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def parse_body(request: Request, limit: int = BODY_MAX_BYTES) -> ParsedBody:
+async def parse_body(
+    request: Request, limit: int = BODY_MAX_BYTES, *, null_is_empty: bool = True
+) -> ParsedBody:
     """Read a body into an object, whatever its kind. Raises BadRequest or TooLarge."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind == "multipart/form-data":
@@ -89,9 +85,9 @@ async def parse_body(request: Request, limit: int = BODY_MAX_BYTES) -> ParsedBod
     raw = await read_body(request, limit)
     if not raw:
         return ParsedBody({})
-    if kind == "application/json":
+    if kind.startswith("application/json"):
         value = parse_json(raw)
-        if value is None:
+        if value is None and null_is_empty:
             return ParsedBody({})
         if not isinstance(value, dict):
             raise BadRequest(hint="The body must be a JSON object.", at="body")
@@ -108,6 +104,8 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
         text = raw.decode("ascii")
         if re.search(r"%(?![0-9a-fA-F]{2})", text):
             raise ValueError("a % is not followed by two hex digits")
+        if ";" in text:
+            raise ValueError("a ; must be written as %3B")
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FORM_FIELDS_MAX)
     except ValueError as exc:
         raise BadRequest(hint=f"The form can't be read: {exc}.", at="body") from exc
@@ -137,22 +135,37 @@ def _limited(receive: Receive, limit: int) -> Receive:
     return receive_within_limit
 
 
+class _WholeMultipart(MultiPartParser):
+    """Refuses a body that ends before its last boundary: it was cut off on its way."""
+
+    _has_ended = False
+
+    def on_end(self) -> None:
+        self._has_ended = True
+
+    async def parse(self) -> FormData:
+        form = await super().parse()
+        if not self._has_ended:
+            await form.close()
+            raise MultiPartException("The last boundary is missing.")
+        return form
+
+
 async def _parse_multipart(request: Request, limit: int) -> ParsedBody:
     if declared_length(request) > limit:
         raise TooLarge
     if _charset(request) not in {"", "utf-8", "utf8", "us-ascii"}:
         raise BadRequest(hint="Send multipart bodies in UTF-8.", at="body")
+    parser = _WholeMultipart(
+        request.headers,
+        Request(request.scope, _limited(request.receive, limit)).stream(),
+        max_files=FORM_FILES_MAX,
+        max_fields=FORM_FIELDS_MAX,
+        max_part_size=FORM_PART_MAX_BYTES,
+    )
     try:
-        form = await Request(request.scope, _limited(request.receive, limit)).form(
-            max_files=FORM_FILES_MAX, max_fields=FORM_FIELDS_MAX, max_part_size=FORM_PART_MAX_BYTES
-        )
-    except TooLarge:
-        raise
+        form = await parser.parse()
     except (MultiPartException, ValueError, KeyError, AssertionError) as exc:
-        raise BadRequest(hint="The multipart body can't be read.", at="body") from exc
-    except Exception as exc:
-        if type(exc).__name__ not in {"HTTPException", "MultipartParseError"}:
-            raise
         raise BadRequest(hint="The multipart body can't be read.", at="body") from exc
     texts: list[tuple[str, str]] = []
     files: dict[str, list[UploadFile]] = {}
@@ -171,6 +184,8 @@ def form_values(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     for key, text in pairs:
         if key == PAYLOAD_KEY:
             payload = parse_json(text.encode("utf-8", "surrogatepass"))
+            if payload is None:
+                continue
             if not isinstance(payload, dict):
                 raise BadRequest(hint=f"{PAYLOAD_KEY} must hold a JSON object.", at="body")
             payloads.append(payload)

@@ -25,10 +25,13 @@ from backstay.stores.base import StoreError
 log = logging.getLogger("backstay")
 
 QUERY_MAX_BYTES = 64 << 10
+INT64_MAX_CHARS = 100
+"""A number may have leading zeros; beyond this it is not read at all."""
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 MISSING_COLLECTION = "Missing collection context."
 INVALID_COLLECTION = "Missing or invalid collection context."
+INVALID_AUTH_COLLECTION = "Missing or invalid auth collection context."
 
 
 class Headers(Mapping[str, str]):
@@ -127,20 +130,20 @@ class Ask:
             body=body or {},
         )
 
-    def collection(self) -> Collection:
-        """Return the collection in the path. Raises NotFound."""
+    def collection(self, missing: str = "") -> Collection:
+        """Return the collection in the path. Raises NotFound with the message `missing`, or the one of the method."""
         found = self.site.catalog.find(self.path("collection"))
         if found is None:
             is_write = self.scope["method"] in {"POST", "PATCH"}
-            message = INVALID_COLLECTION if is_write else MISSING_COLLECTION
+            message = missing or (INVALID_COLLECTION if is_write else MISSING_COLLECTION)
             raise NotFound(message, hint="There is no collection with this name or id.")
         return found
 
-    def auth_collection(self) -> Collection:
+    def auth_collection(self, missing: str = INVALID_COLLECTION) -> Collection:
         """Return the auth collection in the path. Raises NotFound."""
-        found = self.collection()
+        found = self.collection(missing)
         if not found.is_auth:
-            raise NotFound("Missing or invalid auth collection context.")
+            raise NotFound(INVALID_AUTH_COLLECTION)
         return found
 
     def require_superuser(self) -> None:
@@ -150,11 +153,17 @@ class Ask:
         if not self.viewer.is_superuser:
             raise Forbidden("The authorized record is not allowed to perform this action.")
 
-    def call(self, body: Mapping[str, Any] | None = None, *, record_id: str = "") -> RecordCall:
+    def call(
+        self,
+        body: Mapping[str, Any] | None = None,
+        *,
+        record_id: str = "",
+        uploads: frozenset[str] = frozenset(),
+    ) -> RecordCall:
         """Return what is asked of the collection in the path. Raises NotFound."""
         info = self.info(body)
         return RecordCall(
-            self.site.catalog, self.collection(), info, record_id, body or {}, self.view_query()
+            self.site.catalog, self.collection(), info, record_id, body or {}, self.view_query(), uploads
         )
 
     def list_query(self) -> ListQuery:
@@ -247,9 +256,11 @@ def _integer(values: Mapping[str, str], key: str, default: int) -> int:
     if not text:
         return default
     digits = text.removeprefix("-").removeprefix("+")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
-        raise BadRequest(hint=f"'{key}' must be a whole number.", at=key)
-    return min(int(text), 2**31)
+    if digits.isascii() and digits.isdigit() and len(digits) < INT64_MAX_CHARS:
+        number = int(text)
+        if -(2**63) <= number < 2**63:
+            return number
+    raise BadRequest(hint=f"'{key}' must be a whole number of 64 bits.", at=key)
 
 
 def _boolean(values: Mapping[str, str], key: str) -> bool:

@@ -8,7 +8,6 @@ from backstay.http.bodies import parse_body, record_limit
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, no_content
 from backstay.http.routing import Route
-from backstay.records.writer import CREATE_FAILED, UPDATE_FAILED
 
 
 async def list_records(ask: Ask) -> Reply:
@@ -22,14 +21,13 @@ async def view_record(ask: Ask) -> Reply:
 
 async def create_record(ask: Ask) -> Reply:
     body = await parse_body(ask.request, record_limit(ask.collection()))
-    body.refuse_files(CREATE_FAILED)
-    return Reply(await ask.site.writer.create(ask.call(body.values)))
+    return Reply(await ask.site.writer.create(ask.call(body.values, uploads=body.uploads)))
 
 
 async def update_record(ask: Ask) -> Reply:
     body = await parse_body(ask.request, record_limit(ask.collection()))
-    body.refuse_files(UPDATE_FAILED)
-    return Reply(await ask.site.writer.update(ask.call(body.values, record_id=ask.path("id"))))
+    call = ask.call(body.values, record_id=ask.path("id"), uploads=body.uploads)
+    return Reply(await ask.site.writer.update(call))
 
 
 async def delete_record(ask: Ask) -> Reply:

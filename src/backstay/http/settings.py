@@ -27,7 +27,7 @@ async def view_settings(ask: Ask) -> Reply:
 async def update_settings(ask: Ask) -> Reply:
     ask.require_superuser()
     try:
-        patch = (await parse_body(ask.request)).values
+        patch = (await parse_body(ask.request, null_is_empty=False)).values
     except BadRequest as exc:
         raise BadRequest(
             "An error occurred while loading the submitted data.", hint=exc.hint, at=exc.at

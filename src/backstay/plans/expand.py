@@ -76,13 +76,14 @@ def relation_of(catalog: Catalog, collection: Collection, name: str) -> Relation
 def expand_tree(catalog: Catalog, collection: Collection, text: str, viewer: Viewer) -> ExpandTree:
     """Read an expand parameter into a tree of the paths which exist and which the viewer may follow.
 
-    Raises TooComplex when it names too many relations.
+    A path ends after PATH_MAX_RELATIONS steps, whatever follows. Raises TooComplex when it names too many relations.
     """
     tree: ExpandTree = {}
     relations = 0
     for raw in text.split(","):
         keys = [key.strip() for key in raw.strip().strip(".").split(".")]
-        if len(keys) <= PATH_MAX_RELATIONS and _is_open(catalog, collection, keys, viewer):
+        del keys[PATH_MAX_RELATIONS:]
+        if _is_open(catalog, collection, keys, viewer):
             branch = tree
             for key in keys:
                 relations += key not in branch

@@ -138,7 +138,7 @@ def path_operand(scope: Scope, path: str) -> Operand:
 def _collection(scope: Scope, path: str) -> Operand:
     head, _, rest = path.partition(".")
     name, _, alias = head.partition(":")
-    if not rest:
+    if not rest or ":" in alias:
         raise UnknownName(f"@collection.{path}", scope.base.collection.name)
     return _field(scope, lambda joins: scope.collection_place(joins, name, alias), tuple(rest.split(".")))
 
@@ -257,7 +257,7 @@ def _request(scope: Scope, path: str) -> Operand:
             return _request_auth(scope, rest)
         case "body":
             return _request_body(scope, rest)
-        case "context" | "method" | "query" | "headers":
+        case "context" | "method" | "query" | "headers" if modifier != "changed":
             return _request_value(scope, bare, modifier)
     raise UnknownName(f"@request.{path}", scope.base.collection.name)
 
@@ -276,6 +276,8 @@ def _request_auth(scope: Scope, path: str) -> Operand:
     field = collection.by_name.get(name)
     is_plain = field is not None and field.column_kind in {Kind.TEXT, Kind.NUMBER, Kind.BOOL}
     if name in {"collectionId", "collectionName"} or (is_plain and modifier in {"", "lower", "isset"}):
+        # `:isset` asks what a body or a query holds; the viewer's own values are compared as they are
+        modifier = modifier.removeprefix("isset")
         return _request_value(scope, f"auth.{name}", modifier, field)
 
     def root(joins: Joins) -> Place:
@@ -338,7 +340,9 @@ def _body_length(scope: Scope, field: FieldBase) -> Operand:
 
 def _body_changed(scope: Scope, name: str) -> Operand:
     """Tell whether the body sets the field to another value than the record has."""
-    if scope.frame.request_value(f"body.{name}") is MISSING or name not in scope.base.collection.by_name:
+    if name not in scope.base.collection.by_name:
+        raise UnknownName(f"@request.body.{name}:changed", scope.base.collection.name)
+    if scope.frame.request_value(f"body.{name}") is MISSING:
         return _bool(scope, value=False)
     old = _field(scope, lambda _: scope.base, (name,))
     new = _request_value(scope, f"body.{name}", "", scope.base.collection.by_name[name])
@@ -393,11 +397,15 @@ def _is_strftime(call: Call) -> bool:
     return is_time and all(isinstance(argument, Text) for argument in call.args[2:])
 
 
+def _has_call(call: Call) -> bool:
+    return any(isinstance(argument, Call) for argument in call.args)
+
+
 def _call(scope: Scope, call: Call, literals: Literals | None) -> Operand:
     arguments = [resolve(scope, argument, literals) for argument in call.args]
     dialect = scope.frame.dialect
     match call.name:
-        case "geoDistance" if len(arguments) == GEO_ARGUMENTS:
+        case "geoDistance" if len(arguments) == GEO_ARGUMENTS and not _has_call(call):
             if any(argument.kind is Kind.TEXT and argument.state == "known" for argument in arguments):
                 raise UnknownName(call.name, scope.base.collection.name)
             sql = dialect.distance_km(*arguments)

@@ -164,7 +164,8 @@ class Scope:
             if position >= PATH_MAX_RELATIONS:
                 raise TooComplex(hint=f"A path may lead over {PATH_MAX_RELATIONS} relations at most.")
             if isinstance(field, RelationField) and keys[position + 1 :] == ("id",):
-                return self._own_id(place, field, joins)
+                if not (self.client and field.is_list):
+                    return self._own_id(place, field, joins)
             place = self._step(place, key, field, joins)
         raise AssertionError("a path has at least one key")
 

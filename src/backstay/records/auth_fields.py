@@ -50,7 +50,7 @@ def _check_passwords(draft: Draft, body: Body) -> dict[str, Fault]:
     password, confirm = _text(body, "password"), _text(body, "passwordConfirm")
     old_password = _text(body, "oldPassword")
     faults: dict[str, Fault] = {}
-    if not password and (draft.is_new or confirm or old_password):
+    if not password and (draft.is_new or confirm or old_password or "password" in body):
         faults["password"] = REQUIRED
     if not confirm and (draft.is_new or password or old_password):
         faults["passwordConfirm"] = REQUIRED

@@ -38,6 +38,7 @@ class RecordCall(msgspec.Struct, frozen=True, eq=False):
     """One operation on a collection's records: by whom, on which, with what, and how to answer.
 
     record_id: '' for a new record
+    uploads:   the fields for which the body brought files, with their modifiers
     """
 
     catalog: Catalog
@@ -46,6 +47,7 @@ class RecordCall(msgspec.Struct, frozen=True, eq=False):
     record_id: str = ""
     body: Body = {}
     query: ViewQuery = ViewQuery()
+    uploads: frozenset[str] = frozenset()
 
     def by(self, info: RequestInfo) -> RecordCall:
         """Return the same call with another view of the request."""

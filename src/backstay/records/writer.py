@@ -15,7 +15,7 @@ import msgspec
 from backstay.catalog import Collection
 from backstay.catalog.casts import to_text
 from backstay.catalog.fields import DbValue, Field, PasswordField
-from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
+from backstay.errors import BadRequest, Fault, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
 from backstay.plans.params import Statement, Values, bind
 from backstay.records.auth_fields import check_auth_draft, rotate_token_key
@@ -34,6 +34,8 @@ CREATE_FAILED = "Failed to create record."
 UPDATE_FAILED = "Failed to update record."
 DELETE_FAILED = "Failed to delete record."
 VIEW_REFUSED = "Unsupported collection type."
+NO_FILES = Fault("validation_invalid_file", "This version does not store files yet.")
+"""Uploads are refused instead of dropped: a record never names a file that is not there."""
 LAST_SUPERUSER = "You can't delete the only existing superuser."
 _COUNT_SUPERUSERS = Statement("SELECT count(*) FROM _superusers")
 
@@ -241,6 +243,8 @@ class Writer:
         if draft.collection.is_auth:
             await self._check_auth(tx, call, draft, hashes, message)
         faults = await check_draft(tx, call.catalog, self.book, draft)
+        names = {key.strip("+") for key in call.uploads}
+        faults |= {field.name: NO_FILES for field in draft.collection.file_fields if field.name in names}
         if faults:
             raise BadRequest(message, faults)
 

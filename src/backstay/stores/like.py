@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import groupby
 
+import apsw
+
 from backstay.stores.base import StoreError
 
 STEPS_MAX = 200_000
@@ -18,11 +20,17 @@ ANY = ""
 """In a piece: one character, whichever."""
 
 
-def like(text: object, pattern: object) -> bool | None:
-    """Match as SQLite's LIKE does with `\\` as escape: `%`, `_`, without regard to the case of ASCII letters.
+def add_like(db: apsw.Connection) -> None:
+    """Make `like_linear(text, pattern)` known to a connection."""
+    db.create_scalar_function("like_linear", like, 2, deterministic=True)
+
+
+def like(*arguments: object) -> bool | None:
+    """Match a text with a pattern as SQLite's LIKE does with `\\` as escape: `%`, `_`, without regard to the case of ASCII letters.
 
     Raises StoreError for a pattern which would take too long.
     """
+    text, pattern = arguments
     if text is None or pattern is None:
         return None
     pieces = _pieces(_folded(str(pattern)))
@@ -46,7 +54,11 @@ def like(text: object, pattern: object) -> bool | None:
 
 def _folded(text: str) -> str:
     """Return `text` with ASCII letters in lower case and all others as they are."""
-    return text.lower() if text.isascii() else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+    return (
+        text.lower()
+        if text.isascii()
+        else text.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+    )
 
 
 Piece = tuple[str, ...]

@@ -35,15 +35,15 @@ from backstay.stores.base import (
     StoreError,
     UniqueViolation,
 )
-from backstay.stores.like import like
+from backstay.stores.like import add_like
 from backstay.stores.sqlite_shape import explain, look_at
 
 T = TypeVar("T")
 
+BUDGET_STEPS = 50_000
+"""Steps of SQLite's machine (about 2 ms) after which a read leaves the event loop."""
 CHECK_STEPS = 1000
-"""Steps of SQLite's machine between two looks at the budget."""
-BUDGET_CHECKS = 50
-"""Looks (about 2 ms) after which a read leaves the event loop."""
+"""Steps between two looks at the budget."""
 BUDGET_S = 0.05
 """Seconds after which it leaves too: a step over large JSON takes long."""
 SLOW_TEXTS_MAX = 1000
@@ -87,8 +87,7 @@ def connect(path: Path, *, read_only: bool) -> apsw.Connection:
         "trusted_schema=OFF",  # views and indexes may not call functions with side effects
     ):
         db.execute(f"PRAGMA {pragma}")
-    # apsw types the function as one that takes any number of arguments
-    db.create_scalar_function("like_linear", like, 2, deterministic=True)  # type: ignore[arg-type]
+    add_like(db)
     if read_only:
         db.execute("PRAGMA query_only=ON")
     return db
@@ -109,7 +108,7 @@ class _Budget:
     def is_spent(self) -> bool:
         """Tell whether SQLite is to stop; it asks every CHECK_STEPS."""
         self._checks += 1
-        return self._checks > BUDGET_CHECKS or time.monotonic() > self._ends
+        return self._checks * CHECK_STEPS > BUDGET_STEPS or time.monotonic() > self._ends
 
 
 def _rows(db: apsw.Connection, sql: str, values: Sequence[DbValue]) -> list[Row]:

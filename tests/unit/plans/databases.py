@@ -32,6 +32,7 @@ from backstay.plans.sort import parse_sort
 from backstay.plans.tables import table_of
 from backstay.records.reader import finish_rows
 from backstay.stores.base import Row
+from backstay.stores.like import add_like
 from backstay.stores.schema import Ddl
 from tests.unit.plans.samples import CATALOG, RECORD, collection
 
@@ -76,6 +77,7 @@ class Sqlite:
     def __init__(self) -> None:
         self.dialect: Dialect = SqliteDialect()
         self._db = apsw.Connection(":memory:")
+        add_like(self._db)
 
     def fetch(self, sql: str, values: Sequence[DbValue] = ()) -> list[Row]:
         return list(self._db.execute(sql, values))

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+
+def like(text: str, *, holds: bool = True) -> str:
+    """Return LIKE as SQLite gets it: long texts go to a search that takes linear time."""
+    is_long = f"(octet_length({text}) + 1) * octet_length(?) > 50000"
+    own = rf"{text} LIKE ? ESCAPE '\'"
+    return f"CASE WHEN ({is_long}) THEN like_linear({text}, ?) ELSE {own} END = {int(holds)}"
+
+
 FILTERS = [
     (
         "title = 'a'",
@@ -35,13 +43,13 @@ FILTERS = [
     ),
     (
         "title ~ 'a'",
-        r"posts.title LIKE ? ESCAPE '\'",
+        like("posts.title"),
         '(posts.title COLLATE "C") ILIKE CAST(%s AS TEXT)',
         "ascii_lower(posts.title) LIKE %s",
     ),
     (
         "title !~ 'a'",
-        r"posts.title NOT LIKE ? ESCAPE '\'",
+        like("posts.title", holds=False),
         '(posts.title COLLATE "C") NOT ILIKE CAST(%s AS TEXT)',
         "ascii_lower(posts.title) NOT LIKE %s",
     ),
@@ -107,7 +115,7 @@ FILTERS = [
     ),
     (
         "labels ~ 'a'",
-        r"posts.labels LIKE ? ESCAPE '\'",
+        like("posts.labels"),
         '(CAST(posts.labels AS TEXT) COLLATE "C") ILIKE CAST(%s AS TEXT)',
         "ascii_lower(posts.labels) LIKE %s",
     ),
@@ -149,7 +157,7 @@ FILTERS = [
     ),
     (
         "meta.a ~ 'x'",
-        r"json_extract(posts.meta, ?) LIKE ? ESCAPE '\'",
+        like("json_extract(posts.meta, ?)"),
         "(CASE WHEN (json_typeof(posts.meta -> CAST(%s AS TEXT)) = 'boolean') THEN CAST(CAST(CAST((posts.meta -> CAST(%s AS TEXT)) #>> '{}' AS BOOLEAN) AS INTEGER) AS TEXT) ELSE (posts.meta -> CAST(%s AS TEXT)) #>> '{}' END COLLATE \"C\") ILIKE CAST(%s AS TEXT)",
         "ascii_lower(CASE WHEN (json_type(json_extract(posts.meta, %s)) = 'BOOLEAN') THEN concat((json_unquote(json_extract(posts.meta, %s)) COLLATE utf8mb4_nopad_bin) = 'true') WHEN (json_type(json_extract(posts.meta, %s)) IN ('ARRAY', 'OBJECT')) THEN json_compact(json_extract(posts.meta, %s)) COLLATE utf8mb4_nopad_bin WHEN (json_type(json_extract(posts.meta, %s)) != 'NULL') THEN json_unquote(json_extract(posts.meta, %s)) COLLATE utf8mb4_nopad_bin END) LIKE %s",
     ),

@@ -34,7 +34,7 @@ class FileField(ListField, frozen=True, kw_only=True, tag="file"):
         if unknown:
             return Fault(
                 "validation_invalid_file",
-                f"Invalid new files: {unknown}.".replace("'", ""),
+                f"Invalid new files: [{' '.join(unknown)}].",
                 {"invalidFiles": unknown},
             )
         return None

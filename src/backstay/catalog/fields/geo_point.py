@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from backstay.catalog.casts import to_number
+from backstay.catalog.casts import format_number, to_number
 from backstay.catalog.fields.base import REQUIRED, DbValue, FieldBase, Kind, Value
 from backstay.errors import Fault
 from backstay.strict_json import read_json
 
+MILLIONTH = 1e-6
 _encode = msgspec.json.Encoder().encode
 
 
@@ -37,11 +38,9 @@ class GeoPointField(FieldBase, frozen=True, kw_only=True, tag="geoPoint"):
                 pass
             case dict():
                 lon, lat = raw.get("lon", 0), raw.get("lat", 0)
-            case [lon, lat]:
-                pass
             case _:
                 return self.zero
-        return {"lon": to_number(lon), "lat": to_number(lat)}
+        return {"lon": _coordinate(lon), "lat": _coordinate(lat)}
 
     def check(self, value: Value, *, new: bool) -> Fault | None:
         if value["lon"] == 0 and value["lat"] == 0:
@@ -53,4 +52,15 @@ class GeoPointField(FieldBase, frozen=True, kw_only=True, tag="geoPoint"):
         return None
 
     def store(self, value: Value) -> DbValue:
-        return _encode(value).decode()
+        """Return the point as JSON, byte for byte as the protocol compares and sorts it."""
+        return f'{{"lon":{_printed(value["lon"])},"lat":{_printed(value["lat"])}}}'
+
+
+def _coordinate(raw: Any) -> int | float:
+    """Return a number as it is; a text is none, whatever it says."""
+    return to_number(raw) if isinstance(raw, (int, float)) and not isinstance(raw, bool) else 0
+
+
+def _printed(number: int | float) -> str:
+    """Print a number; only what is smaller than a millionth gets an exponent."""
+    return format_number(number) if number == 0 or abs(number) >= MILLIONTH else _encode(number).decode()

@@ -11,7 +11,7 @@ from backstay.catalog.patterns import matches
 from backstay.errors import Fault
 
 DEFAULT_MAX_CHARS = 5000
-_FORBIDDEN_ID_CHAR = re.compile("[./\\\\|\"'`<>:?*%$\\x00-\\x1f]")
+_FORBIDDEN_ID_CHAR = re.compile("[./\\\\|\"'`<>:?*%$\\x00-\\x20]")
 RESERVED_IDS = frozenset(
     {"con", "prn", "aux", "nul"} | {f"{port}{n}" for port in ("com", "lpt") for n in "0123456789"}
 )
@@ -72,5 +72,10 @@ def check_id(value: str) -> Fault | None:
             {"ch": found[0]},
         )
     if value.lower() in RESERVED_IDS:
-        return Fault("validation_reserved_pk", f"The primary key '{value}' is reserved and cannot be used.")
+        name = value.upper()
+        return Fault(
+            "validation_reserved_pk",
+            f"The primary key '{name}' is reserved and cannot be used.",
+            {"reserved": name},
+        )
     return None

@@ -28,7 +28,7 @@ class UrlField(FieldBase, frozen=True, kw_only=True, tag="url"):
             return REQUIRED if self.required else None
         if not is_url(value):
             return Fault("validation_invalid_url", "Must be a valid url.")
-        host = urlsplit(value).netloc.rpartition("@")[2].partition(":")[0]
+        host = urlsplit(value).netloc.rpartition("@")[2]
         if not domain_allowed(host, self.onlyDomains, self.exceptDomains):
             return Fault("validation_url_domain_not_allowed", "Url domain is not allowed.")
         return None

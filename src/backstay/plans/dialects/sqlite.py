@@ -34,10 +34,13 @@ class SqliteDialect(Dialect):
         text: Expression = type_coerce(left.sql, Text())  # SQLite matches numbers as well
         percent = self.text("%")
         pattern = right.form("like") if right.form is not None else self.concat([percent, right.sql, percent])
+        own = text.like(pattern, escape="\\")
+        if left.kind in {Kind.NUMBER, Kind.BOOL}:
+            return own
         work = (func.octet_length(text) + self.number(1)) * func.octet_length(pattern)
         is_long = work > self.number(LIKE_WORK_MAX)
         linear = func.like_linear(text, pattern, type_=Boolean())
-        return case((is_long, linear), else_=text.like(pattern, escape="\\"))
+        return case((is_long, linear), else_=own)
 
     def lower(self, side: Side) -> Expression:
         return func.lower(side.sql)
