@@ -16,11 +16,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.unit.plans.cases import EXPANDS, FILTERS, RULES, SORTS
 from tests.unit.plans.databases import Asker, Database, Mariadb, Postgresql, Sqlite, fill
-from tests.unit.plans.samples import Rows, viewers
+from tests.unit.plans.samples import Rows, collection, viewers
 from tests.unit.plans.strategies import filters
 
+from backstay.catalog.fields import RelationField
 from backstay.errors import RequestError
 from backstay.filters import Node, render
+from backstay.records.statements import RowStatements
 
 ROWS = Rows().all()
 VIEWERS = viewers(ROWS)
@@ -131,6 +133,36 @@ def test_rules_let_the_same_pass(reference: Asker, other: Asker, rule: str) -> N
 )
 def test_times_without_a_translation_are_refused(other: Asker, text: str) -> None:
     assert other.page("posts", text) == ("UntranslatableTime",)
+
+
+def test_rows_are_written_and_read_alike(reference: Asker, other: Asker) -> None:
+    record = {
+        **ROWS["posts"][3],
+        "id": "newpost00000001",
+        "title": "it's 5% \\ “new”",
+        "editors": ["person000000001"],
+    }
+    names = ["title", "active", "meta", "labels"]
+    changed = {"title": "other", "active": False, "meta": {"a": [1, "x"]}, "labels": ["b", "a"]}
+    seen = []
+    for asker in (reference, other):
+        statements = RowStatements(asker.database.dialect, collection("posts"))
+        fetch = asker.database.fetch
+        fetch(statements.insert.sql, statements.bind(record))
+        (loaded,) = fetch(statements.load.sql, [record["id"]])
+        assert statements.read(loaded) == record
+        update = statements.update(names, ("score",))
+        fetch(update.sql, [*statements.bind(changed, names), 2, record["id"]])
+        (loaded,) = fetch(statements.load.sql, [record["id"]])
+        assert statements.read(loaded) == {**record, **changed, "score": record["score"] + 2}
+        editors = collection("posts").by_name["editors"]
+        assert isinstance(editors, RelationField)
+        referring = fetch(statements.referring(editors).sql, ["person000000001"])
+        seen.append(sorted(statements.read(row)["id"] for row in referring))
+        assert fetch(statements.count_ids.sql, ['["newpost00000001","nobody"]']) == [(1,)]
+        fetch(statements.delete.sql, [record["id"]])
+        assert fetch(statements.exists.sql, [record["id"]]) == []
+    assert seen[0] == seen[1]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

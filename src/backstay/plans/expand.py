@@ -108,8 +108,7 @@ def _is_open(catalog: Catalog, collection: Collection, keys: list[str], viewer: 
 
 def kept_text(dialect: Dialect, table: FromClause, field: RelationField) -> Expression:
     """Return what a relation field holds: an id, or the JSON of ids."""
-    column = table.c[field.name]
-    return dialect.list_text(column) if field.is_list else column
+    return dialect.kept(table.c[field.name], field.column_kind)
 
 
 def plan_expand(frame: Frame, collection: Collection, tree: ExpandTree) -> tuple[ExpandPlan, ...]:

@@ -191,7 +191,7 @@ def _column(scope: Scope, target: Target, joins: Joins) -> tuple[Expression, Pla
     if field.column_kind is Kind.JSON:
         column = dialect.extract(column, (), lambda key: scope.frame.param("const", key))
     if field.column_kind is Kind.LIST:
-        column = dialect.list_text(column)
+        column = dialect.kept(column, Kind.LIST)
     if modifier == "lower":
         kind = None if field.column_kind is Kind.JSON else _plain_kind(field)
         column = dialect.lower(Side(column, kind, is_json=kind is None))

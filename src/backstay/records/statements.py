@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from backstay.catalog import Collection
 from backstay.catalog.fields import DbValue, RelationField
-from backstay.plans.dialects.base import Dialect
+from backstay.plans.dialects.base import Dialect, Expression
 from backstay.plans.params import Statement
 from backstay.plans.tables import table_of
 from backstay.records.draft import RecordValues
@@ -24,11 +24,11 @@ class RowStatements:
         self._table = table_of(collection)
         self.collection = collection
         self.names = tuple(field.name for field in collection.fields)
-        columns = [self._table.c[name] for name in self.names]
+        columns = self._columns()
         by_id = self._table.c.id == sa.bindparam("id")
         self.load = self._compile(sa.select(*columns).where(by_id))
         self.insert = self._compile(
-            sa.insert(self._table).values({name: sa.bindparam(name) for name in self.names})
+            sa.insert(self._table).values({name: self._value(name, name) for name in self.names})
         )
         self.delete = self._compile(sa.delete(self._table).where(by_id))
         page = sa.select(*columns).limit(sa.bindparam("limit")).offset(sa.bindparam("offset"))
@@ -59,12 +59,22 @@ class RowStatements:
     def _compile(self, query: object) -> Statement:
         return self._dialect.compile(query, {}, is_cheap=True)
 
+    def _columns(self) -> list[Expression]:
+        """Return all columns as `read` wants them."""
+        fields = self.collection.fields
+        return [self._dialect.kept(self._table.c[field.name], field.column_kind) for field in fields]
+
+    def _value(self, name: str, key: str) -> Expression:
+        """Return the parameter `key` with a value for the column `name`."""
+        return self._dialect.value(sa.bindparam(key), self.collection.by_name[name].column_kind)
+
     def insert_rows(self, count: int) -> Statement:
         """Return what inserts `count` rows at once; their values follow one another."""
         found = self._inserts.get(count)
         if found is None:
             rows: list[dict[str, Any]] = [
-                {name: sa.bindparam(f"{name}_{number}") for name in self.names} for number in range(count)
+                {name: self._value(name, f"{name}_{number}") for name in self.names}
+                for number in range(count)
             ]
             found = self._inserts[count] = self._compile(sa.insert(self._table).values(rows))
         return found
@@ -74,8 +84,10 @@ class RowStatements:
         key = (*names, "+", *added)
         found = self._updates.get(key)
         if found is None:
-            sets: dict[str, Any] = {name: sa.bindparam(f"v_{name}") for name in names}
-            sums: dict[str, Any] = {name: self._table.c[name] + sa.bindparam(f"a_{name}") for name in added}
+            sets: dict[str, Any] = {name: self._value(name, f"v_{name}") for name in names}
+            sums: dict[str, Any] = {
+                name: self._table.c[name] + self._value(name, f"a_{name}") for name in added
+            }
             query = sa.update(self._table).where(self._table.c.id == sa.bindparam("r_id"))
             ordered = query.ordered_values(
                 *((self._table.c[name], value) for name, value in (sets | sums).items())
@@ -87,12 +99,11 @@ class RowStatements:
         """Return what finds the record with a value in a unique field, compared as its index does."""
         column = self._table.c[name]
         value = column.collate(collation) if collation else column
-        columns = [self._table.c[item] for item in self.names]
-        return self._compile(sa.select(*columns).where(value == sa.bindparam("value")))
+        return self._compile(sa.select(*self._columns()).where(value == sa.bindparam("value")))
 
     def referring(self, field: RelationField) -> Statement:
         """Return what finds the records whose `field` holds an id, as rows for `read`."""
-        columns = [self._table.c[name] for name in self.names]
+        columns = self._columns()
         column = self._table.c[field.name]
         if not field.is_list:
             return self._compile(sa.select(*columns).where(column == sa.bindparam("target")))

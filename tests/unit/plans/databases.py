@@ -132,7 +132,7 @@ class Mariadb:
     def fetch(self, sql: str, values: Sequence[DbValue] = ()) -> list[Row]:
         with self._db.cursor() as cursor:
             cursor.execute(sql, tuple(values))
-            return list(cursor.fetchall())
+            return [tuple(row) for row in cursor.fetchall()]
 
     def close(self) -> None:
         self.fetch(f"DROP DATABASE {self._schema}")

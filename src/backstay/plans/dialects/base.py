@@ -93,13 +93,9 @@ class Dialect:
         """Return a parameter as a value of `kind`, for databases that must know its type beforehand."""
         return param
 
-    def list_text(self, column: Expression) -> Expression:
-        """Return a list column as the text of its JSON."""
+    def kept(self, column: Expression, kind: Kind) -> Expression:
+        """Return a column as its field loads it: lists and JSON as text."""
         return column
-
-    def numeric(self, param: Expression) -> Expression:
-        """Return a parameter that is compared as a numeric column is."""
-        return param
 
     # -- comparing ------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ What the statements assume of the tables, which the store makes:
 - Each table has a column `"@rowid" bigint GENERATED ALWAYS AS IDENTITY`, the order of insertion. No field can have
   this name. Lists end their ORDER BY in it: without, rows would move between pages.
 - Values are sent by psycopg as they are bound, always with a tuple, also an empty one: per cent signs of the text
-  are doubled. Columns of type json have to be read as text.
+  are doubled.
 - Texts can't hold the character 0, and numbers out of range are errors of SQLSTATE class 22: both are the client's.
 """
 
@@ -77,8 +77,8 @@ class PostgresqlDialect(TypedDialect):
                 return cast(param, JSON())
         return cast(param, Text())
 
-    def list_text(self, column: Expression) -> Expression:
-        return cast(column, Text())
+    def kept(self, column: Expression, kind: Kind) -> Expression:
+        return cast(column, Text()) if kind in {Kind.LIST, Kind.JSON} else column
 
     def bool_number(self, value: Expression) -> Expression:
         return cast(value, Integer())
