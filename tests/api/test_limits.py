@@ -43,7 +43,12 @@ def no_sql(site: Served) -> Iterator[None]:
     store = site.site.store
     assert isinstance(store, SqliteStore)
     seen: list[str] = []
-    store._reader.set_exec_trace(lambda _, sql, __: seen.append(sql) or True)
+
+    def note(_: object, sql: str, __: object) -> bool:
+        seen.append(sql)
+        return True
+
+    store._reader.set_exec_trace(note)
     try:
         yield
     finally:

@@ -89,6 +89,10 @@ class Dialect:
         """Tell whether a boolean column holds true."""
         return column == self.true
 
+    def numeric(self, param: Expression) -> Expression:
+        """Return a parameter which is compared as a numeric column is, with texts as well."""
+        return param
+
     def value(self, param: Expression, kind: Kind) -> Expression:
         """Return a parameter as a value of `kind`, for databases that must know its type beforehand."""
         return param
