@@ -33,6 +33,7 @@ from backstay.plans.tables import table_of
 from backstay.records.reader import finish_rows
 from backstay.stores.base import Row
 from backstay.stores.like import add_like
+from backstay.stores.like import add_like
 from backstay.stores.schema import Ddl
 from tests.unit.plans.samples import CATALOG, RECORD, collection
 
@@ -77,6 +78,7 @@ class Sqlite:
     def __init__(self) -> None:
         self.dialect: Dialect = SqliteDialect()
         self._db = apsw.Connection(":memory:")
+        add_like(self._db)
         add_like(self._db)
 
     def fetch(self, sql: str, values: Sequence[DbValue] = ()) -> list[Row]:
