@@ -163,9 +163,9 @@ class Scope:
                 return Target(place, field, keys[position + 1 :])
             if position >= PATH_MAX_RELATIONS:
                 raise TooComplex(hint=f"A path may lead over {PATH_MAX_RELATIONS} relations at most.")
-            if isinstance(field, RelationField) and keys[position + 1 :] == ("id",):
-                if not (self.client and field.is_list):
-                    return self._own_id(place, field, joins)
+            ends_in_id = isinstance(field, RelationField) and keys[position + 1 :] == ("id",)
+            if isinstance(field, RelationField) and ends_in_id and not (self.client and field.is_list):
+                return self._own_id(place, field, joins)
             place = self._step(place, key, field, joins)
         raise AssertionError("a path has at least one key")
 

@@ -33,7 +33,6 @@ from backstay.plans.tables import table_of
 from backstay.records.reader import finish_rows
 from backstay.stores.base import Row
 from backstay.stores.like import add_like
-from backstay.stores.like import add_like
 from backstay.stores.schema import Ddl
 from tests.unit.plans.samples import CATALOG, RECORD, collection
 
