@@ -170,15 +170,17 @@ class Served:
         query: bytes = b"",
         headers: Iterable[tuple[bytes, bytes]] = (),
         chunks: Iterable[bytes] = (b"",),
+        cut: bool = False,
         who: str = "guest",
     ) -> Answer:
         """Send what no client library would: bytes as they are, straight to the application.
 
         path: as the server has decoded it; what was no UTF-8 is there as lone surrogates
+        cut:  the connection breaks after the chunks, and more of the body was to come
         """
         token = self.tokens.get(who, who)
         given = [(b"authorization", token.encode())] if token else []
-        return await ask(self.app, method, path, query, [*given, *headers], chunks)
+        return await ask(self.app, method, path, query, [*given, *headers], chunks, cut=cut)
 
 
 async def ask(
@@ -188,6 +190,8 @@ async def ask(
     query: bytes,
     headers: Iterable[tuple[bytes, bytes]],
     chunks: Iterable[bytes],
+    *,
+    cut: bool = False,
 ) -> Answer:
     """Call an ASGI application by hand."""
     scope: Scope = {
@@ -204,14 +208,21 @@ async def ask(
         "server": ("127.0.0.1", 8090),
         "root_path": "",
     }
-    waiting = [*chunks]
+    waiting = iter(chunks)
+    following = next(waiting, b"")
+    ended = False
     sent: list[Message] = []
 
     async def receive() -> Message:
-        if not waiting:
+        nonlocal following, ended
+        if ended:
             return {"type": "http.disconnect"}
-        part = waiting.pop(0)
-        return {"type": "http.request", "body": part, "more_body": bool(waiting)}
+        part = following
+        try:
+            following = next(waiting)
+        except StopIteration:
+            ended = True
+        return {"type": "http.request", "body": part, "more_body": cut or not ended}
 
     async def send(message: Message) -> None:
         sent.append(message)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.bytes_of import CHARSETS, JSON, MALFORMED, PARTS, VALUES, Header, bodies, multipart
+from tests.api.bytes_of import CHARSETS, FORM, JSON, MALFORMED, PARTS, VALUES, Header, bodies, multipart
 from tests.api.shape import ANN, field, relation
 from tests.api.site import Served
 from tests.api.victim import EVERYTHING, RECORD, Findings, routes, serve_victim
@@ -93,6 +93,22 @@ async def test_any_body_at_any_door(victim: Served, findings: Findings, route: t
             reply = await victim.raw(method, path, headers=headers, chunks=[body], who="guest")
             findings.look(reply, (charset, value[:20]))
     findings.assert_none()
+
+
+async def test_any_body_that_breaks_off(victim: Served, findings: Findings) -> None:
+    before = (await victim.list("everything")).total
+    for path, method in ROUTES:
+        for kind, body in (
+            (JSON, b'{"text":'),
+            (JSON, b"{}"),
+            (FORM, b"text="),
+            (PARTS, multipart((b"a", b"b"))),
+        ):
+            for chunks in ([b""], [body], [body, body]):
+                reply = await victim.raw(method, path, headers=[kind], chunks=chunks, cut=True, who="boss")
+                findings.look(reply, (method, path, kind, chunks))
+    findings.assert_none()
+    assert (await victim.list("everything")).total == before, "half a body must not become a record"
 
 
 LENGTHS = (

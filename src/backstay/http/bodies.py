@@ -138,14 +138,18 @@ def _limited(receive: Receive, limit: int) -> Receive:
 class _WholeMultipart(MultiPartParser):
     """Refuses a body that ends before its last boundary: it was cut off on its way."""
 
-    _has_ended = False
+    _has_begun = _has_ended = False
+
+    def on_part_begin(self) -> None:
+        self._has_begun = True
+        super().on_part_begin()
 
     def on_end(self) -> None:
         self._has_ended = True
 
     async def parse(self) -> FormData:
         form = await super().parse()
-        if not self._has_ended:
+        if self._has_begun and not self._has_ended:
             await form.close()
             raise MultiPartException("The last boundary is missing.")
         return form

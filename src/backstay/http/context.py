@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from backstay.accounts.viewers import SignedIn, viewer_of
@@ -27,6 +27,7 @@ log = logging.getLogger("backstay")
 QUERY_MAX_BYTES = 64 << 10
 INT64_MAX_CHARS = 100
 """A number may have leading zeros; beyond this it is not read at all."""
+QUERY_MAX_PARAMETERS = 200
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
 MISSING_COLLECTION = "Missing collection context."
@@ -202,6 +203,8 @@ class Door:
             reply = await self._handler(ask)
         except RequestError as exc:
             reply = error_reply(exc)
+        except ClientDisconnect:
+            reply = error_reply(BadRequest(hint="The body ended before its length was reached.", at="body"))
         except StoreError:
             # A rule or filter that fails on this request's values lets nobody pass.
             log.warning("statement refused", exc_info=True, extra={"path": scope["path"]})
@@ -226,7 +229,12 @@ def query_values(raw: bytes) -> Mapping[str, str]:
     if len(raw) > QUERY_MAX_BYTES:
         raise BadRequest(hint=f"A query string may have {QUERY_MAX_BYTES} bytes.")
     try:
-        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=200)
+        pairs = parse_qsl(
+            raw.decode("latin-1"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=QUERY_MAX_PARAMETERS,
+        )
     except ValueError as exc:
         raise BadRequest(hint="The query string is not valid UTF-8, or has too many parameters.") from exc
     return dict(reversed(pairs))

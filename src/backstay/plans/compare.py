@@ -16,12 +16,14 @@ _ORDERS: dict[str, Order] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 class Many(msgspec.Struct, frozen=True, eq=False):
     """All values of a multi-valued operand, reached over joins of their own.
 
-    doubts: conditions that a value must meet to be seen by the viewer at all
+    doubts:  conditions that a value must meet to be seen by the viewer at all; one that doesn't fails always
+    visible: conditions that a record on the way must meet; one that doesn't is as if it were not there
     """
 
     sql: Expression
     joins: tuple[Join, ...]
     doubts: tuple[Expression, ...] = ()
+    visible: tuple[Expression, ...] = ()
 
 
 class Operand(Side, frozen=True, eq=False):
@@ -62,7 +64,8 @@ def _violated(left: Operand, op: str, right: Operand, dialect: Dialect) -> Expre
     fails = [not_(condition) if op in {"=", "!="} else dialect.fails(condition, one, other)]
     fails += [not_(doubt) for side in sides for doubt in side.doubts]
     joins = _merge(sides[0].joins, sides[-1].joins)
-    return exists_over(dialect, joins, or_(*fails))
+    visible = [condition for side in sides for condition in side.visible]
+    return exists_over(dialect, joins, and_(or_(*fails), *visible))
 
 
 def _all_of(side: Operand) -> Operand:

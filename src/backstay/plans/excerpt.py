@@ -9,10 +9,10 @@ import nh3
 
 # A tag ends at the next '<' too: looking for '>' from each of many open tags would take quadratic time.
 _BREAKS = re.compile(
-    r"</?(?:p|div|br|li|ul|ol|h[1-6]|tr|td|th|table|blockquote|pre|section|article|header|footer|figure|hr)\b[^<>]*>",
+    r"</?(?:p|div|li|ul|ol|h[1-6]|tr|td|th|table|blockquote|pre|section|article|header|footer|figure|hr)\b[^<>]*>",
     re.IGNORECASE,
 )
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"[ \t\n\f\r]+")
 
 
 _START_CHARS = 4096
@@ -24,7 +24,7 @@ _ROOM_CHARS = 32
 def excerpt_text(text: str, max_chars: int, *, ellipsis: bool) -> str:
     """Return the first `max_chars` characters of the text in `text`, which may be HTML.
 
-    Tags, scripts and styles are dropped, white space is folded; `...` follows a cut when `ellipsis`. Of a long text
+    Tags, scripts and styles are dropped, white space is folded where HTML folds it; `...` follows a cut when `ellipsis`. Of a long text
     only as much is read as is likely to be needed.
     """
     start = text[: _START_CHARS + _CHARS_PER_CHAR * max_chars]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-FILTER_MAX_CHARS: Final = 3500
-"""Characters of a client's filter."""
 SORT_MAX_TERMS: Final = 8
 SORT_TERM_MAX_CHARS: Final = 255
 PATH_MAX_RELATIONS: Final = 6

@@ -169,7 +169,7 @@ def _all_values(scope: Scope, root: Callable[[Joins], Place], keys: tuple[str, .
     sql, is_each = _column(scope, target, joins)
     place = is_each or target.place
     assert place.join is not None
-    return Many(sql, place.join.needs, (*joins.guards.values(), *_email_guard(scope, target)))
+    return Many(sql, place.join.needs, _email_guard(scope, target), tuple(joins.guards.values()))
 
 
 def _column(scope: Scope, target: Target, joins: Joins) -> tuple[Expression, Place | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from backstay.catalog.fields.base import REQUIRED, Value
 from backstay.catalog.fields.lists import ListField
 from backstay.errors import Fault
@@ -16,6 +18,12 @@ class FileField(ListField, frozen=True, kw_only=True, tag="file"):
     mimeTypes: list[str] | None = None
     thumbs: list[str] | None = None
     protected: bool = False
+
+    def cast(self, raw: Any) -> Value:
+        """Read names; those in lists within a list count, too."""
+        if isinstance(raw, list):
+            raw = [name for item in raw for name in (item if isinstance(item, list) else [item])]
+        return super().cast(raw)
 
     def check(self, value: Value, *, new: bool) -> Fault | None:
         names = self.items(value)
