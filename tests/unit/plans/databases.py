@@ -120,6 +120,8 @@ class Mariadb:
 
     def __init__(self) -> None:
         self.dialect: Dialect = MariadbDialect()
+        if not os.path.exists(MARIADB_SOCKET):
+            raise pymysql.OperationalError(f"there is no {MARIADB_SOCKET}")
         self._db = pymysql.connect(
             user=os.environ.get("BACKSTAY_TEST_MARIADB_USER", "root"),
             unix_socket=MARIADB_SOCKET,
