@@ -163,8 +163,8 @@ class Scope:
                 return Target(place, field, keys[position + 1 :])
             if position >= PATH_MAX_RELATIONS:
                 raise TooComplex(hint=f"A path may lead over {PATH_MAX_RELATIONS} relations at most.")
-            ends_in_id = isinstance(field, RelationField) and keys[position + 1 :] == ("id",)
-            if isinstance(field, RelationField) and ends_in_id and not (self.client and field.is_list):
+            is_id = keys[position + 1 :] == ("id",)
+            if isinstance(field, RelationField) and is_id and not (self.client and field.is_list):
                 return self._own_id(place, field, joins)
             place = self._step(place, key, field, joins)
         raise AssertionError("a path has at least one key")

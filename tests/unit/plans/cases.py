@@ -148,6 +148,9 @@ editors.skills:length ?> 1
 editors.verified ?= true
 editors.email ~ 'person'
 editors.name ?= 'Ann' && editors.age ?> 5
+editors.team.rank != 'x'
+next.score = 'x'
+next.score != '7'
 next.title = title
 next.next.title != ''
 next.labels:each ?= 'a'

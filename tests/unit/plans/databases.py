@@ -1,4 +1,8 @@
-"""The same tables on SQLite, PostgreSQL and MariaDB, made by hand, and one way to ask them."""
+"""The same tables on SQLite, PostgreSQL and MariaDB, made by hand, and one way to ask them.
+
+Where the servers are: BACKSTAY_TEST_POSTGRESQL (a connection string), BACKSTAY_TEST_MARIADB_SOCKET and
+BACKSTAY_TEST_MARIADB_USER. Everything is made in a schema or database of its own and dropped afterwards.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +41,7 @@ from backstay.stores.schema import Ddl
 from tests.unit.plans.samples import CATALOG, RECORD, collection
 
 POSTGRESQL = os.environ.get("BACKSTAY_TEST_POSTGRESQL", "host=127.0.0.1 user=root dbname=test")
-MARIADB_SOCKETS = ("/run/mysqld/mysqld.sock", "/tmp/mysql.sock")
+MARIADB_SOCKET = os.environ.get("BACKSTAY_TEST_MARIADB_SOCKET", "/run/mysqld/mysqld.sock")
 _TYPES: Mapping[str, Mapping[Kind, str]] = {
     "postgresql": {
         Kind.TEXT: 'text COLLATE "C" NOT NULL',
@@ -78,6 +82,7 @@ class Sqlite:
         self.dialect: Dialect = SqliteDialect()
         self._db = apsw.Connection(":memory:")
         add_like(self._db)
+        add_like(self._db)
 
     def fetch(self, sql: str, values: Sequence[DbValue] = ()) -> list[Row]:
         return list(self._db.execute(sql, values))
@@ -115,10 +120,11 @@ class Mariadb:
 
     def __init__(self) -> None:
         self.dialect: Dialect = MariadbDialect()
-        socket = next((path for path in MARIADB_SOCKETS if os.path.exists(path)), None)
+        if not os.path.exists(MARIADB_SOCKET):
+            raise pymysql.OperationalError(f"there is no {MARIADB_SOCKET}")
         self._db = pymysql.connect(
             user=os.environ.get("BACKSTAY_TEST_MARIADB_USER", "root"),
-            unix_socket=socket,
+            unix_socket=MARIADB_SOCKET,
             connect_timeout=2,
             charset="utf8mb4",
             collation="utf8mb4_nopad_bin",

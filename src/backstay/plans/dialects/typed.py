@@ -164,7 +164,8 @@ class TypedDialect(Dialect):
             return self.is_null(right if left.is_null else left)
         one, other = self._aligned(left, right)
         tests = _by_type(one, other, lambda a, b: a.is_not_distinct_from(b))
-        if len(tests) == 1 and ("known" in {left.state, right.state} or (one.is_plain and other.is_plain)):
+        is_sure = (left.state == "known" and one.is_plain) or (right.state == "known" and other.is_plain)
+        if len(tests) == 1 and (is_sure or (one.is_plain and other.is_plain)):
             return tests[0]
         tests = _by_type(one, other, lambda a, b: a == b)
         both_null = and_(self.is_null(left), self.is_null(right))
