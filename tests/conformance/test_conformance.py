@@ -11,6 +11,7 @@ from _pytest.mark import ParameterSet
 
 from tests.conformance.cases import Case
 from tests.conformance.conftest import Play
+from tests.conformance.deliberate import DELIBERATE, with_own_answers
 from tests.conformance.differences import DIFFERENCES
 
 
@@ -21,7 +22,8 @@ def all_cases() -> Iterator[Case]:
         for case in import_module(f"tests.conformance.{path.stem}").CASES:
             assert case.name not in seen, f"two cases are called {case.name}"
             seen.add(case.name)
-            yield case
+            yield with_own_answers(case)
+    assert not DELIBERATE.keys() - seen, f"no case is called {DELIBERATE.keys() - seen}"
 
 
 def marks_of(case: Case, *, must_differ: bool) -> list[pytest.MarkDecorator]:
