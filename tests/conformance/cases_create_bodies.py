@@ -172,8 +172,9 @@ def bodies() -> Iterator[Case]:
     yield case("create: bodies where creating is locked", *locked)
     for name in ("t", "n", "b", "j", "d", "one", "s", "e", "g"):
         collection = f"create_form_{name}"
-        steps = [post(records(collection), Form(((name, value),))) for value in FORM_VALUES]
-        steps += [post(records(collection), Multipart(((name, value),))) for value in FORM_VALUES]
+        values = [value for value in FORM_VALUES if name != "j" or value != '{"a":1,"a":2}']
+        steps = [post(records(collection), Form(((name, value),))) for value in values]
+        steps += [post(records(collection), Multipart(((name, value),))) for value in values]
         yield case(f"create: form values of {name}", make(collection, FORM_FIELDS), *steps, *drop(collection))
     pairs: tuple[tuple[tuple[str, str], ...], ...] = (
         (("s", "a"), ("s", "b")),
@@ -193,12 +194,29 @@ def bodies() -> Iterator[Case]:
         (("@jsonPayload", '{"n":1,"t":"one"}'), ("@jsonPayload", '{"n":2}')),
         (("@jsonPayload", "broken"), ("t", "form")),
         (("@jsonPayload", "[]"), ("t", "form")),
-        (("@jsonPayload", "null"), ("t", "form")),
         (("@jsonPayload", ""), ("t", "form")),
         (("@jsonPayload", '{"t":1,"t":2}'),),
         (("@jsonPayload", '{"s+":"a"}'), ("s", "b")),
         (("g.lon", "1"), ("g.lat", "2")),
         (("t", "ä 日本 😀 & = %"),),
+    )
+    null = (("@jsonPayload", "null"), ("t", "form"))
+    yield case(
+        "create: form with a null payload",
+        make("create_forms", FORM_FIELDS),
+        *(post(records("create_forms") + "?fields=t", kind(null)) for kind in (Form, Multipart)),
+        *drop("create_forms"),
+        differs="null holds nothing; in PocketBase it takes the form's other values away",
+        expected=[Expected(step=step, status=200, body={"t": "form"}) for step in (1, 2)],
+    )
+    twice = (("j", '{"a":1,"a":2}'),)
+    yield case(
+        "create: form with a key that is there twice",
+        make("create_forms", FORM_FIELDS),
+        *(post(records("create_forms") + "?fields=j", kind(twice)) for kind in (Form, Multipart)),
+        *drop("create_forms"),
+        differs="a text that is no JSON is kept as a text; PocketBase refuses some of them",
+        expected=[Expected(step=step, status=200, body={"j": twice[0][1]}) for step in (1, 2)],
     )
     steps = [post(records("create_forms"), kind(sent)) for sent in pairs for kind in (Form, Multipart)]
     yield case("create: forms", make("create_forms", FORM_FIELDS), *steps, *drop("create_forms"))

@@ -7,11 +7,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 
 from tests.conformance.cases import Case
 from tests.conformance.conftest import Play
-from tests.conformance.differences import DIFFERENCES
+from tests.conformance.differences import DIFFERENCES, with_own_answers
 
 
 def all_cases() -> Iterator[Case]:
@@ -21,35 +20,24 @@ def all_cases() -> Iterator[Case]:
         for case in import_module(f"tests.conformance.{path.stem}").CASES:
             assert case.name not in seen, f"two cases are called {case.name}"
             seen.add(case.name)
-            yield case
+            yield with_own_answers(case)
+    assert not DIFFERENCES.keys() - seen, f"no case is called {DIFFERENCES.keys() - seen}"
 
 
-def marks_of(case: Case, *, must_differ: bool) -> list[pytest.MarkDecorator]:
-    """Mark what differs: within a case as the case says, or the case as a whole."""
-    reason = DIFFERENCES.get(case.name)
-    if reason is None:
-        return [pytest.mark.differs] if case.differs else []
-    if must_differ:
-        return [pytest.mark.differs, pytest.mark.xfail(reason=reason, strict=True)]
-    return [pytest.mark.differs, pytest.mark.xfail(reason=reason, strict=False)]
+CASES = [
+    pytest.param(case, id=case.name, marks=[pytest.mark.differs] if case.differs else [])
+    for case in all_cases()
+]
 
 
-def cases(*, must_differ: bool) -> list[ParameterSet]:
-    """Return the cases with their marks."""
-    return [
-        pytest.param(case, id=case.name, marks=marks_of(case, must_differ=must_differ))
-        for case in all_cases()
-    ]
-
-
-@pytest.mark.parametrize("case", cases(must_differ=True))
+@pytest.mark.parametrize("case", CASES)
 def test_answers_are_equal(case: Case, play: Play) -> None:
     """Status and values of every step."""
     differences = play(case).values
     assert not differences, "\n" + "\n".join(differences)
 
 
-@pytest.mark.parametrize("case", cases(must_differ=False))
+@pytest.mark.parametrize("case", CASES)
 def test_keys_stand_in_the_same_order(case: Case, play: Play) -> None:
     """The order of the keys of every object in the answers."""
     differences = play(case).order

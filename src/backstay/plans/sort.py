@@ -64,13 +64,19 @@ def _guarded(guard: Expression, key: Expression, dialect: Dialect) -> Expression
 def _outermost(
     scope: Scope, operand: Operand, keys: list[Expression], position: int, descending: bool
 ) -> Expression:
-    """Return the key at `position` of the value, out of many, which comes first in a descending or ascending order."""
+    """Return the key at `position` of the value, out of many, which comes first in a descending or ascending order.
+
+    Values of records that the viewer may not list don't take part.
+    """
     dialect, unit = scope.frame.dialect, scope.frame.dialect.unit
     source = hang(unit, operand.joins)
+    seen = [scope.joins.guards[join.key] for join in operand.joins if join.key in scope.joins.guards]
     if len(keys) == 1:
-        query = select(func.max(keys[0]) if descending else func.min(keys[0])).select_from(source)
+        query = (
+            select(func.max(keys[0]) if descending else func.min(keys[0])).select_from(source).where(*seen)
+        )
     else:
         order = [desc(key) if descending else asc(key) for key in keys]
-        query = select(keys[position]).select_from(source).where(not_(dialect.is_null(operand)))
+        query = select(keys[position]).select_from(source).where(not_(dialect.is_null(operand)), *seen)
         query = query.order_by(*order).limit(dialect.number(1))
     return query.correlate_except(unit, *(join.source for join in operand.joins)).scalar_subquery()

@@ -9,6 +9,8 @@ from backstay.catalog.fields.lists import ListField
 from backstay.errors import Fault
 
 DEFAULT_MAX_BYTES = 5 << 20
+SHOWN_MAX_CHARS = 250
+"""How much of a refused name an error repeats."""
 
 
 class FileField(ListField, frozen=True, kw_only=True, tag="file"):
@@ -38,7 +40,7 @@ class FileField(ListField, frozen=True, kw_only=True, tag="file"):
 
     def check_names(self, value: Value, kept: list[str]) -> Fault | None:
         """Return a fault when `value` names files which the record did not have: only an upload brings new ones."""
-        unknown = [name for name in self.items(value) if name not in kept]
+        unknown = [name[:SHOWN_MAX_CHARS] for name in self.items(value) if name not in kept]
         if unknown:
             return Fault(
                 "validation_invalid_file",
