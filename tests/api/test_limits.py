@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 
 from backstay.accounts.sign_in import IDENTITY_MAX_CHARS
-from backstay.filters.parser import CALL_ARGS_MAX, CALL_DEPTH_MAX, COMPARES_MAX, DEPTH_MAX, FILTER_MAX_CHARS
+from backstay.filters.parser import CALL_ARGS_MAX, COMPARES_MAX, DEPTH_MAX, FILTER_MAX_CHARS
 from backstay.http.bodies import BODY_MAX_BYTES, FORM_FIELDS_MAX, FORM_FILES_MAX, FORM_PART_MAX_BYTES
 from backstay.http.context import QUERY_MAX_BYTES, QUERY_MAX_PARAMETERS
 from backstay.plans.fields import FIELDS_MAX_CHARS, FIELDS_MAX_KEYS
@@ -67,10 +67,6 @@ def groups(depth: int) -> str:
     return "(" * depth + "score = 1" + ")" * depth
 
 
-def calls(depth: int) -> str:
-    return "geoDistance(" * depth + "score" + ", 0, 0, 0)" * depth + " != 1"
-
-
 def arguments(count: int) -> str:
     days = ", '+1 days'" * (count - 2)
     return f"strftime('%Y', published{days}) != 'x'"
@@ -85,7 +81,6 @@ FILTER_LIMITS: dict[str, tuple[int, Callable[[int], str]]] = {
         lambda count: "||".join(["score=1&&score=2"] * (count // 2)) + "||score=1" * (count % 2),
     ),
     "parentheses": (DEPTH_MAX, groups),
-    "nested functions": (CALL_DEPTH_MAX, calls),
     "arguments": (STRFTIME_ARGUMENTS_MAX, arguments),
     "relations": (PATH_MAX_RELATIONS, lambda count: "peers." * count + "title != 'x'"),
 }
@@ -181,7 +176,7 @@ async def test_expands(site: Served) -> None:
     at_limit = (await site.view("posts", post, expand="peers" + ".peers" * (PATH_MAX_RELATIONS - 1))).json()
     assert str(at_limit).count("'peers': [{") == PATH_MAX_RELATIONS
     over = await site.view("posts", post, expand="peers" + ".peers" * PATH_MAX_RELATIONS)
-    assert "expand" not in over.json()
+    assert str(over.json()).count("'peers': [{") <= PATH_MAX_RELATIONS
 
 
 async def test_expanded_relations(site: Served) -> None:

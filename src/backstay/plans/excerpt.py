@@ -10,7 +10,29 @@ import nh3
 # A tag ends at the next '<' too: looking for '>' from each of many open tags would take quadratic time.
 _TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>")
 _INLINE = frozenset(
-    ["a", "abbr", "acronym", "b", "bdo", "big", "br", "button", "cite", "code", "em", "i", "label", "q", "small", "span", "strong", "strike", "sub", "sup", "time"]
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdo",
+        "big",
+        "br",
+        "button",
+        "cite",
+        "code",
+        "em",
+        "i",
+        "label",
+        "q",
+        "small",
+        "span",
+        "strong",
+        "strike",
+        "sub",
+        "sup",
+        "time",
+    ]
 )
 """Tags which stand within a word; all others part words."""
 _SPACE = re.compile(r"[ \t\n\f\r]+")

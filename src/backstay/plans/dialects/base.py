@@ -97,10 +97,6 @@ class Dialect:
         """Return a parameter as a value of `kind`, for databases that must know its type beforehand."""
         return param
 
-    def numeric(self, param: Expression) -> Expression:
-        """Return a parameter that is compared as a numeric column is."""
-        return param
-
     def kept(self, column: Expression, kind: Kind) -> Expression:
         """Return a column as its field loads it: lists and JSON as text."""
         return column
