@@ -13,7 +13,9 @@ import msgspec
 from tests.conformance.cases import Case, Expected, Json
 
 OWN_ADDRESS = "one's own address may be filtered and sorted by; PocketBase hides it from its owner"
-NO_ORACLE = "a record that the viewer may not list fails a comparison of all; PocketBase lets it decide"
+NO_ORACLE = (
+    "records that the viewer may not list take no part in a comparison of all; PocketBase lets them decide"
+)
 CLOSED_PATH = "a path that is closed further on is not followed at all, whatever records there are"
 OLD_EXPAND = "back-relations are named with _via_ only"
 MULTIPART = "a multipart body is read strictly"
@@ -113,15 +115,10 @@ def filters() -> Iterator[tuple[str, str, tuple[Expected, ...]]]:
     for filter, body in authors.items():
         yield f"filter: path [{filter}]", OWN_ADDRESS, (ok(3, body),)
     yield "filter: hidden [member.email = 'member@example.com']", OWN_ADDRESS, (ok(4, found(LINK_1)),)
-    scores = (ok(1, found(POST_1)), ok(2, found(POST_1)))
-    yield "filter: path [author.posts_via_author.score > 5]", NO_ORACLE, scores
-    nothing = tuple(ok(step, found()) for step in (1, 2, 4))
-    yield "filter: hidden [posts.score > 5]", NO_ORACLE, nothing
-    yield "filter: hidden [posts.title ~ 'post']", NO_ORACLE, nothing
-    others = (*(ok(step, found(LINK_3)) for step in (1, 2, 4)), ok(3, found(LINK_1, LINK_3)))
-    yield "filter: hidden [posts.title != 'x']", NO_ORACLE, others
-    deep = "filter: whole [team.people_via_team.posts_via_author.title ~ 'post']"
-    yield deep, NO_ORACLE, (ok(1, found()),)
+    first = tuple(ok(step, found(LINK_1)) for step in (1, 2, 4))
+    yield "filter: hidden [posts.title = 'First post']", NO_ORACLE, first
+    yield "filter: hidden [posts.score > 5]", NO_ORACLE, (ok(3, found(LINK_1, LINK_2)),)
+    yield "filter: hidden [posts.title ~ 'post']", NO_ORACLE, (ok(3, found(LINK_1, LINK_2)),)
 
 
 def sorts() -> Iterator[tuple[str, str, tuple[Expected, ...]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,13 +29,13 @@ INTERNAL = {
 }
 
 
-def value_of(name: str) -> float:
+def value_of(name: str) -> Any:
     """Return a constant, or the default of an option, by its dotted name."""
     owner, _, last = name.rpartition(".")
     if owner.rpartition(".")[2][:1].isupper():
         module, _, options = owner.rpartition(".")
-        return float(getattr(getattr(import_module(f"backstay.{module}"), options)(), last))
-    return float(getattr(import_module(f"backstay.{owner}"), last))
+        return getattr(getattr(import_module(f"backstay.{module}"), options)(), last)
+    return getattr(import_module(f"backstay.{owner}"), last)
 
 
 def test_every_row_is_read() -> None:
