@@ -25,7 +25,7 @@ from backstay.stores.base import StoreError
 log = logging.getLogger("backstay")
 
 QUERY_MAX_BYTES = 64 << 10
-INT64_MAX_CHARS = 100
+_INTEGER_MAX_CHARS = 100
 """A number may have leading zeros; beyond this it is not read at all."""
 QUERY_MAX_PARAMETERS = 200
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -264,7 +264,7 @@ def _integer(values: Mapping[str, str], key: str, default: int) -> int:
     if not text:
         return default
     digits = text.removeprefix("-").removeprefix("+")
-    if digits.isascii() and digits.isdigit() and len(digits) < INT64_MAX_CHARS:
+    if digits.isascii() and digits.isdigit() and len(digits) < _INTEGER_MAX_CHARS:
         number = int(text)
         if -(2**63) <= number < 2**63:
             return number

@@ -24,7 +24,7 @@ from backstay.stores.base import Row, Store
 from backstay.stores.schema import COUNT_RECORDS
 
 COUNTS_MAX = 1000
-OFFSET_MAX = 2**63 - 1
+_OFFSET_MAX = 2**63 - 1
 """The largest offset that the databases take."""
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -64,7 +64,7 @@ class Reader:
             )
 
         plan = self._plans.get(catalog, key, info, make)
-        offset = min((query.page - 1) * query.per_page, OFFSET_MAX)
+        offset = min((query.page - 1) * query.per_page, _OFFSET_MAX)
         given: dict[str, DbValue] = {"limit": query.per_page, "offset": offset}
         values = Values(info, literals, given)
         total = -1 if query.skip_total else await self._count(collection, plan, values)
