@@ -98,12 +98,14 @@ def fault_of(reply: Answer) -> str:
     """Return what is wrong with an answer to malformed input, or ''."""
     if reply.status >= 500:
         return str(reply.status)
-    if reply.status < 400 or not reply.body:
-        return ""
+    if not reply.body or "json" not in reply.headers.get("content-type", ""):
+        return f"{reply.status} without an error body" if reply.status >= 400 and reply.body else ""
     try:
         error = reply.json()
     except ValueError:
-        return f"{reply.status} without an error body"
+        return f"{reply.status} whose body is no JSON"
+    if reply.status < 400:
+        return ""
     known = {"status", "message", "data", "hint", "at"}
     return "" if error.get("status") == reply.status and set(error) <= known else f"odd error {error}"
 

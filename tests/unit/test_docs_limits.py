@@ -25,6 +25,8 @@ INTERNAL = {
     "accounts.passwords.ARGON2_PASSES_MAX": "of hashes from elsewhere",
     "accounts.passwords.BCRYPT_COST_MAX": "of hashes from elsewhere",
     "accounts.passwords.BCRYPT_MAX_BYTES": "of the algorithm",
+    "filters.parser.CALL_DEPTH_MAX": "no function takes another",
+    "records.reader.OFFSET_MAX": "the databases' own; a page beyond it is as empty as the one before",
     "plans.dialects.sqlite.CHAIN_MAX": "how statements are written",
 }
 
