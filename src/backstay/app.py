@@ -11,4 +11,6 @@ from backstay.site import open_site
 
 def create_asgi(options: ServeOptions) -> ASGIApp:
     """Return the ASGI application of a site; its lifespan opens the data."""
-    return create_application(open_site(options.data, shared=options.workers > 1), origins=options.origins)
+    return create_application(
+        open_site(options.data, shared=options.workers > 1, works=True), origins=options.origins
+    )

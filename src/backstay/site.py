@@ -22,6 +22,8 @@ from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes
 from backstay.errors import BadRequest, NotFound, SetupError
+from backstay.outbox import Outbox
+from backstay.outbox.statements import TABLES as OUTBOX_TABLES
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo, Viewer
@@ -68,6 +70,7 @@ class Site:
     def __init__(self, data: Path, store: SqliteStore) -> None:
         self.data = data
         self.store: Store = store
+        self.outbox = Outbox(store)
         self.catalog = Catalog(())
         self.settings = Settings()
         self.hasher = Hasher()
@@ -77,7 +80,7 @@ class Site:
         self.book = self.writer.book
         self.viewers = Viewers(store, self.book)
         self.sign_in = SignIn(store, self.book, self.reader, self.viewers, self.hasher)
-        self.changes = Changes(store, self.book, self._publish)
+        self.changes = Changes(store, self.writer, self._publish)
         self._version = -1
 
     def _publish(self, catalog: Catalog) -> None:
@@ -174,10 +177,11 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(data: Path, *, shared: bool = False) -> AsyncIterator[Site]:
+async def open_site(data: Path, *, shared: bool = False, works: bool = False) -> AsyncIterator[Site]:
     """Open the site in a data folder, which is made when it is not there.
 
     shared: other processes serve it as well, so that a commit of theirs must be noticed with the next request
+    works:  do what waits in the outbox; commands that only look something up leave it to the server
 
     Raises SetupError when the folder or the database can't be used.
     """
@@ -186,9 +190,12 @@ async def open_site(data: Path, *, shared: bool = False) -> AsyncIterator[Site]:
         await store.write(_prepare)
         site = Site(data, store)
         await site.refresh()
+        if works:
+            site.outbox.start()
         try:
             yield site
         finally:
+            await site.outbox.stop()
             site.hasher.close()
     finally:
         await store.close()
@@ -222,7 +229,7 @@ def _store_in(data: Path, *, shared: bool) -> SqliteStore:
 
 async def _prepare(tx: Transaction) -> None:
     """Make the tables and collections that every site has."""
-    for text in SYSTEM_TABLES:
+    for text in (*SYSTEM_TABLES, *OUTBOX_TABLES):
         await tx.execute(Statement(text))
     catalog = await load_catalog(tx)
     if len(catalog):

@@ -19,6 +19,7 @@ LADDER = (
     ("catalog",),
     ("plans",),
     ("stores",),
+    ("outbox",),
     ("records",),
     ("accounts", "collections", "importing", "demo"),
     ("site",),

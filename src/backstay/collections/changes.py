@@ -32,8 +32,8 @@ from backstay.plans.params import Statement, Values, bind
 from backstay.plans.read import plan_list
 from backstay.plans.request import RequestInfo
 from backstay.plans.scope import Frame
-from backstay.records.cascade import OWNED, Cascade
-from backstay.records.statements import StatementBook
+from backstay.records.cascade import OWNED
+from backstay.records.writer import Writer
 from backstay.stores.base import Store, StoreError, Transaction
 from backstay.stores.catalog import delete_collection, load_catalog, park_name, save_collection
 from backstay.stores.schema import Ddl
@@ -66,8 +66,9 @@ class Changes:
     publish: told the new catalog once it is on disk
     """
 
-    def __init__(self, store: Store, book: StatementBook, publish: Callable[[Catalog], None]) -> None:
-        self._store, self._book, self._publish = store, book, publish
+    def __init__(self, store: Store, writer: Writer, publish: Callable[[Catalog], None]) -> None:
+        self._store, self._writer, self._publish = store, writer, publish
+        self._book = writer.book
 
     async def create(self, body: Body) -> Collection:
         """Create a collection. Raises BadRequest with all faults."""
@@ -133,7 +134,8 @@ class Changes:
         async def job(tx: Transaction) -> None:
             work = await self._work(tx)
             current = work.find(collection.id)
-            if not work.catalog.references(current) and not current.is_auth:
+            watched = current.is_auth or self._writer.observers.watch(current)
+            if not watched and not work.catalog.references(current):
                 await tx.execute(Statement(work.ddl.truncate(current)), long=True)
                 return
             try:
@@ -146,7 +148,7 @@ class Changes:
     async def _delete_all(self, work: _Work, collection: Collection) -> None:
         statements = self._book.of(collection)
         while rows := await work.tx.fetch(statements.some_rows, [TRUNCATE_BATCH, 0]):
-            cascade = Cascade(work.tx, work.catalog, self._book, datetime.now(UTC))
+            cascade = self._writer.cascade(work.tx, work.catalog)
             for row in rows:
                 await cascade.delete(collection, statements.read(row))
             await asyncio.sleep(0)  # reads of others go on between batches

@@ -12,6 +12,7 @@ from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
 from backstay.catalog.fields import AutodateField, RelationField
 from backstay.errors import BadRequest
+from backstay.records.changes import Change, Observers
 from backstay.records.draft import RecordValues
 from backstay.records.statements import StatementBook
 from backstay.stores.base import Transaction
@@ -26,11 +27,12 @@ OWNED = ("_externalAuths", "_mfas", "_otps", "_authOrigins")
 class Cascade:
     """One deletion with all that follows from it, within one transaction."""
 
-    def __init__(self, tx: Transaction, catalog: Catalog, book: StatementBook, now: datetime) -> None:
-        self._tx, self._catalog, self._book = tx, catalog, book
+    def __init__(
+        self, tx: Transaction, catalog: Catalog, book: StatementBook, observers: Observers, now: datetime
+    ) -> None:
+        self._tx, self._catalog, self._book, self._observers = tx, catalog, book, observers
         self._now = format_date(now)
         self._seen: set[tuple[str, str]] = set()
-        self.deleted: list[tuple[Collection, RecordValues]] = []
 
     async def delete(self, collection: Collection, values: RecordValues) -> None:
         """Delete a record. Raises BadRequest when a required relation holds it."""
@@ -45,8 +47,10 @@ class Cascade:
                 raise BadRequest(
                     REFUSED, hint=f"This would delete over {CASCADE_MAX} records; delete some of them first."
                 )
+            await self._observers.tell(
+                self._tx, Change("delete", self._catalog, current, old=record, new=None)
+            )
             await self._tx.execute(self._book.of(current).delete, [record["id"]])
-            self.deleted.append((current, record))
             for other, field in self._catalog.references(current):
                 waiting += await self._release(other, field, str(record["id"]))
             if current.is_auth:
@@ -82,6 +86,9 @@ class Cascade:
         statements = self._book.of(other)
         names = tuple(changes)
         await self._tx.execute(statements.update(names), [*statements.bind(changes, names), record["id"]])
+        await self._observers.tell(
+            self._tx, Change("update", self._catalog, other, old=record, new=record | changes)
+        )
 
     async def _owned(self, collection: Collection, record_id: str) -> list[tuple[Collection, RecordValues]]:
         """Return the sign-in data that belongs to an auth record."""

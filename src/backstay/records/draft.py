@@ -96,7 +96,7 @@ def draft_record(
             if has_modifiers:
                 _modify(draft, field, body)
     _generate(draft, body, superuser=superuser)
-    _stamp(draft, now)
+    stamp(draft, now)
     return draft
 
 
@@ -137,9 +137,10 @@ def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
             draft.values[field.name] = generate(pattern)
 
 
-def _stamp(draft: Draft, now: datetime) -> None:
+def stamp(draft: Draft, now: datetime) -> None:
+    """Set the autodate fields of a record that is created or changed at `now`."""
     fields = draft.collection.autodate_fields
-    stamp, is_new = format_date(now) if fields else "", draft.is_new
+    date, is_new = format_date(now) if fields else "", draft.is_new
     for field in fields:
         if field.onCreate if is_new else field.onUpdate:
-            draft.values[field.name] = stamp
+            draft.values[field.name] = date

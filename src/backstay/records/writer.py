@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from backstay.catalog import Collection
+from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import to_text
 from backstay.catalog.fields import DbValue, Field, PasswordField
 from backstay.errors import BadRequest, Fault, Forbidden, NotFound, Unavailable
@@ -20,8 +20,9 @@ from backstay.plans.check import plan_candidate, plan_check
 from backstay.plans.params import Statement, Values, bind
 from backstay.records.auth_fields import check_auth_draft, rotate_token_key
 from backstay.records.cascade import Cascade
+from backstay.records.changes import Change, Observers
 from backstay.records.check import check_draft
-from backstay.records.draft import Draft, RecordValues, draft_record
+from backstay.records.draft import Draft, RecordValues, draft_record, stamp
 from backstay.records.plan_cache import PlanCache
 from backstay.records.query import RecordCall
 from backstay.records.reader import ONLY_SUPERUSERS, Reader
@@ -65,6 +66,7 @@ class Writer:
     def __init__(self, store: Store, reader: Reader, hasher: PasswordHasher) -> None:
         self._store, self._reader, self._hasher = store, reader, hasher
         self.book = StatementBook(store.dialect)
+        self.observers = Observers()
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
 
     # -- creating -------------------------------------------------------------------------------------------
@@ -92,6 +94,9 @@ class Writer:
         statements = self.book.of(collection)
         draft.take_hashes(hashes.new)
         await self._run(tx, draft, statements.insert, statements.bind(draft.values), CREATE_FAILED)
+        if self.observers.watch(collection):
+            change = Change("create", call.catalog, collection, old=None, new=draft.values)
+            await self.observers.tell(tx, change)
         return await self._reader.view_within(tx.fetch, msgspec.structs.replace(call, record_id=draft.id))
 
     def _draft(self, call: RecordCall, old: RecordValues | None) -> Draft:
@@ -120,10 +125,27 @@ class Writer:
             raise NotFound
         await self._check(tx, call, draft, hashes, UPDATE_FAILED)
         draft.take_hashes(hashes.new)
-        await self._save_changes(tx, draft)
+        await self._save_changes(tx, call.catalog, draft)
         return await self._reader.view_within(tx.fetch, call)
 
-    async def _save_changes(self, tx: Transaction, draft: Draft) -> None:
+    async def change_within(
+        self,
+        tx: Transaction,
+        catalog: Catalog,
+        collection: Collection,
+        old: RecordValues,
+        values: RecordValues,
+    ) -> RecordValues:
+        """Set some values of a stored record for the system itself: without rules, and without checks but indexes.
+
+        Autodates follow; new values of a password field are hashes. Returns the record as it is stored now.
+        """
+        draft = Draft(collection, old | values, old, set(values), {}, {})
+        stamp(draft, datetime.now(UTC))
+        await self._save_changes(tx, catalog, draft)
+        return draft.values
+
+    async def _save_changes(self, tx: Transaction, catalog: Catalog, draft: Draft) -> None:
         """Write the columns that change; sums are left to the database."""
         changed = [field.name for field in draft.changed() if field.name not in draft.added]
         if not changed and not draft.added:
@@ -134,6 +156,10 @@ class Writer:
         await self._run(
             tx, draft, statements.update(changed, tuple(draft.added)), [*values, draft.id], UPDATE_FAILED
         )
+        if self.observers.watch(draft.collection):
+            new = await self.load(tx, draft.collection, draft.id) if draft.added else draft.values
+            change = Change("update", catalog, draft.collection, old=draft.old, new=new)
+            await self.observers.tell(tx, change)
 
     # -- deleting -------------------------------------------------------------------------------------------
 
@@ -157,7 +183,11 @@ class Writer:
             raise NotFound
         if collection.is_superusers and (await tx.fetch(_COUNT_SUPERUSERS))[0][0] <= 1:
             raise BadRequest(LAST_SUPERUSER)
-        await Cascade(tx, call.catalog, self.book, datetime.now(UTC)).delete(collection, old)
+        await self.cascade(tx, call.catalog).delete(collection, old)
+
+    def cascade(self, tx: Transaction, catalog: Catalog) -> Cascade:
+        """Return what deletes records with all that hangs on them, in a transaction of the caller's."""
+        return Cascade(tx, catalog, self.book, self.observers, datetime.now(UTC))
 
     # -- parts ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,68 @@
+"""What happened to a record, told to the parts that must act on it in the same transaction.
+
+Files go with their record, subscribers hear of it, a changed password ends what hung on the old one: each such part
+is an `Observer`. The writer asks `watches` first, so that a collection nobody watches pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeAlias
+
+import msgspec
+
+from backstay.catalog import Catalog, Collection
+from backstay.records.draft import RecordValues
+from backstay.stores.base import Transaction
+
+Action: TypeAlias = Literal["create", "update", "delete"]
+
+
+class Change(msgspec.Struct, frozen=True, eq=False):
+    """One record before and after a write.
+
+    old: None for a new record
+    new: None for a deleted one; otherwise as it is stored, sums of the database included
+    """
+
+    action: Action
+    catalog: Catalog
+    collection: Collection
+    old: RecordValues | None
+    new: RecordValues | None
+
+    @property
+    def id(self) -> str:
+        return str((self.new or self.old or {})["id"])
+
+
+class Observer(Protocol):
+    """A part that takes part in each write of the collections it watches."""
+
+    def watches(self, collection: Collection) -> bool:
+        """Tell whether changes of a collection's records matter; asked for each write, so it must be quick."""
+        ...
+
+    async def changed(self, tx: Transaction, change: Change) -> None:
+        """Do what follows from a change, within its transaction: what this raises undoes the write."""
+        ...
+
+
+class Observers:
+    """All observers of one site, in the order in which they are told."""
+
+    def __init__(self, observers: Sequence[Observer] = ()) -> None:
+        self._all = list(observers)
+
+    def add(self, observer: Observer) -> None:
+        self._all.append(observer)
+
+    def watch(self, collection: Collection) -> bool:
+        """Tell whether anybody watches a collection."""
+        return any(observer.watches(collection) for observer in self._all)
+
+    async def tell(self, tx: Transaction, change: Change) -> None:
+        """Tell everybody who watches."""
+        for observer in self._all:
+            if observer.watches(change.collection):
+                await observer.changed(tx, change)
