@@ -13,7 +13,14 @@ from pathlib import Path
 
 import apsw
 
+from backstay.accounts.delays import Delays
+from backstay.accounts.one_time import OneTime
+from backstay.accounts.orders import Orders
+from backstay.accounts.origins import Origins
 from backstay.accounts.passwords import Hasher
+from backstay.accounts.people import KeyWatch, People
+from backstay.accounts.recent import TABLES as RECENT_TABLES
+from backstay.accounts.recovery import Recovery
 from backstay.accounts.sign_in import SignIn
 from backstay.accounts.viewers import Viewers
 from backstay.catalog import Catalog, Collection
@@ -22,6 +29,7 @@ from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes
 from backstay.errors import BadRequest, NotFound, SetupError
+from backstay.mail import PostOffice
 from backstay.outbox import Outbox
 from backstay.outbox.statements import TABLES as OUTBOX_TABLES
 from backstay.plans.dialects.sqlite import SqliteDialect
@@ -44,6 +52,7 @@ from backstay.stores.schema import SYSTEM_TABLES, Ddl
 from backstay.stores.sqlite import SqliteOptions, SqliteStore
 
 DATABASE_FILE = "site.db"
+MAIL_FOLDER = "mails"
 SELECT_SETTINGS = Statement("SELECT value FROM _params WHERE id = 'settings'")
 SAVE_SETTINGS = Statement(
     "INSERT INTO _params (id, value, created, updated) VALUES ('settings', ?, ?, ?) "
@@ -71,6 +80,7 @@ class Site:
         self.data = data
         self.store: Store = store
         self.outbox = Outbox(store)
+        self.post = PostOffice(self.outbox, self.fresh_settings, data / MAIL_FOLDER)
         self.catalog = Catalog(())
         self.settings = Settings()
         self.hasher = Hasher()
@@ -79,9 +89,22 @@ class Site:
         self.writer = Writer(store, self.reader, WriterHasher(self.hasher))
         self.book = self.writer.book
         self.viewers = Viewers(store, self.book)
-        self.sign_in = SignIn(store, self.book, self.reader, self.viewers, self.hasher)
+        self._open_accounts(store)
         self.changes = Changes(store, self.writer, self._publish)
         self._version = -1
+
+    def _open_accounts(self, store: Store) -> None:
+        people = People(self.writer)
+        self.writer.observers.add(KeyWatch(people))
+        orders = Orders(store, self.outbox, people, self.hasher, self.post, self._fresh_catalog)
+        origins = Origins(people, self.post)
+        self.sign_in = SignIn(store, self.reader, people, self.hasher, Delays(), origins)
+        self.recovery = Recovery(store, people, self.hasher, orders)
+        self.one_time = OneTime(store, people, self.hasher, orders, self.recovery, self.sign_in)
+
+    async def _fresh_catalog(self) -> Catalog:
+        await self.refresh()
+        return self.catalog
 
     def _publish(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -106,6 +129,11 @@ class Site:
             self.settings = decode(kept[0][0])
 
     _settings_text = ""
+
+    async def fresh_settings(self) -> Settings:
+        """Return the settings as they are stored now, for what runs without a request."""
+        await self.refresh()
+        return self.settings
 
     async def change_settings(self, change: Callable[[Settings], Settings]) -> Settings:
         """Store what `change` makes of the settings, secrets included.
@@ -229,7 +257,7 @@ def _store_in(data: Path, *, shared: bool) -> SqliteStore:
 
 async def _prepare(tx: Transaction) -> None:
     """Make the tables and collections that every site has."""
-    for text in (*SYSTEM_TABLES, *OUTBOX_TABLES):
+    for text in (*SYSTEM_TABLES, *OUTBOX_TABLES, *RECENT_TABLES):
         await tx.execute(Statement(text))
     catalog = await load_catalog(tx)
     if len(catalog):

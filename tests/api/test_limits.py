@@ -9,7 +9,7 @@ from itertools import product
 
 import pytest
 
-from backstay.accounts.sign_in import IDENTITY_MAX_CHARS
+from backstay.accounts.forms import TEXT_MAX_BYTES
 from backstay.filters.parser import CALL_ARGS_MAX, CALL_DEPTH_MAX, COMPARES_MAX, DEPTH_MAX, FILTER_MAX_CHARS
 from backstay.http.bodies import BODY_MAX_BYTES, FORM_FIELDS_MAX, FORM_FILES_MAX, FORM_PART_MAX_BYTES
 from backstay.http.context import QUERY_MAX_BYTES, QUERY_MAX_PARAMETERS
@@ -288,7 +288,7 @@ async def test_nesting(site: Served) -> None:
 
 async def test_credentials(site: Served) -> None:
     path = "/api/collections/people/auth-with-password"
-    for size, faults in ((IDENTITY_MAX_CHARS, set()), (IDENTITY_MAX_CHARS + 1, {"identity", "password"})):
+    for size, faults in ((TEXT_MAX_BYTES, set()), (TEXT_MAX_BYTES + 1, {"identity", "password"})):
         reply = await site.send("POST", path, body={"identity": "x" * size, "password": "x" * size})
         assert set(reply.faults) == faults
 

@@ -21,7 +21,7 @@ LADDER = (
     ("stores",),
     ("outbox",),
     ("records",),
-    ("accounts", "collections", "importing", "demo"),
+    ("accounts", "collections", "importing", "demo", "mail"),
     ("site",),
     ("http",),
     ("app",),

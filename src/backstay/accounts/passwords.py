@@ -104,6 +104,10 @@ class Hasher:
         """Refuse, after the work that `verify` does for a wrong password."""
         return await self.verify(password, "")
 
+    def unusable(self) -> str:
+        """Return a hash that no password fits, for an account that has none."""
+        return self._nobody
+
     def close(self) -> None:
         """Let running work end and drop what waits."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,24 +1,28 @@
 """Signing in: with a password, by refreshing a token, and as somebody else. One gate decides for all of them.
 
-What all ways of signing in have in common is `finish`: the collection's `authRule`, multi-factor sign-in, the token.
+What all ways of signing in have in common is `finish`: the collection's `authRule`, multi-factor sign-in, the note of
+where it happened, the token. Whatever proves who somebody is ends there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
+from backstay.accounts.delays import Attempt, Delays
+from backstay.accounts.forms import INVALID_SUBMIT, check_texts, read_texts, text_checks
+from backstay.accounts.origins import Origins
 from backstay.accounts.passwords import Hasher
+from backstay.accounts.people import People, auth_of, is_over, new_token_key
+from backstay.accounts.places import Place
+from backstay.accounts.recent import Fetch
 from backstay.accounts.tokens import Claims, issue, signing_key
-from backstay.accounts.viewers import SignedIn, Viewers
+from backstay.accounts.viewers import SignedIn
 from backstay.catalog import Collection
-from backstay.catalog.casts import format_date
-from backstay.catalog.fields.base import REQUIRED
 from backstay.catalog.model import AuthOptions
-from backstay.catalog.patterns import generate
-from backstay.catalog.unique import unique_collation
 from backstay.checks import is_email
 from backstay.errors import BadRequest, Fault, Forbidden, RequestError
 from backstay.plans.check import plan_check
@@ -28,14 +32,14 @@ from backstay.records.draft import RecordValues
 from backstay.records.plan_cache import PlanCache
 from backstay.records.query import Body, RecordCall, ViewQuery
 from backstay.records.reader import Reader
-from backstay.records.statements import StatementBook
 from backstay.stores.base import Store, Transaction
 
 FAILED = "Failed to authenticate."
 NOT_ALLOWED = "The request doesn't satisfy the collection requirements to authenticate."
 NO_PASSWORDS = "The collection is not configured to allow password authentication."
-INVALID_SUBMIT = "An error occurred while validating the submitted data."
-IDENTITY_MAX_CHARS = 255
+
+Before: TypeAlias = Callable[[Transaction, RecordValues], Awaitable[RecordValues]]
+"""What a way of signing in does first within the transaction: uses up its proof, and returns the record to go on with."""
 
 
 class MfaRequired(RequestError):
@@ -51,20 +55,41 @@ class MfaRequired(RequestError):
         return {"mfaId": self.mfa_id}
 
 
+class Proven(msgspec.Struct, frozen=True, eq=False):
+    """Somebody who has proven to be a record's owner.
+
+    method:  how, as `_mfas` names it
+    attempt: what was counted before the proof was looked at, to be taken back
+    before:  see `Before`
+    reads:   the address whose mails they have shown to read
+    meta:    what else the answer tells
+    """
+
+    record: RecordValues
+    method: str
+    place: Place
+    attempt: Attempt | None = None
+    before: Before | None = None
+    reads: str = ""
+    meta: Any = None
+
+
 class SignIn:
     """The ways of signing in to one site."""
 
     def __init__(
-        self, store: Store, book: StatementBook, reader: Reader, viewers: Viewers, hasher: Hasher
+        self, store: Store, reader: Reader, people: People, hasher: Hasher, delays: Delays, origins: Origins
     ) -> None:
-        self._store, self._book, self._reader = store, book, reader
-        self._viewers, self._hasher = viewers, hasher
+        self._store, self._reader, self._people, self._hasher = store, reader, people, hasher
+        self._delays, self._origins = delays, origins
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
 
-    async def with_password(self, call: RecordCall) -> bytes:
+    # -- with a password ------------------------------------------------------------------------------------
+
+    async def with_password(self, call: RecordCall, place: Place) -> bytes:
         """Sign in with an identity and a password (A5). All refusals look alike and take the same time.
 
-        Raises BadRequest, Forbidden where the collection or its rule refuses, MfaRequired.
+        Raises BadRequest, Forbidden where the collection or its rule refuses, TooManyRequests, MfaRequired.
         """
         collection = call.collection
         auth = auth_of(collection)
@@ -72,6 +97,7 @@ class SignIn:
             raise Forbidden(NO_PASSWORDS)
         identity, password, field = _credentials(call.body, auth)
         record = await self._find(collection, auth, identity, field)
+        attempt = await self.begin(call, identity, record, place)
         if record is None:
             await self._hasher.verify_nobody(password)
             raise BadRequest(FAILED)
@@ -79,8 +105,23 @@ class SignIn:
         if not verdict.ok:
             raise BadRequest(FAILED)
         if verdict.rehash:
-            await self._rehash(collection, record, password)
-        return await self.finish(call, record, "password")
+            await self._rehash(call, record, password)
+        return await self.finish(call, Proven(record, "password", place, attempt))
+
+    async def begin(
+        self, call: RecordCall, identity: str, record: RecordValues | None, place: Place
+    ) -> Attempt:
+        """Count an attempt to be somebody before it is looked at. Raises TooManyRequests."""
+        known = record is not None and await self._origins.knows(
+            self._store.fetch, call.catalog, call.collection, record, place
+        )
+        attempt = Attempt(call.collection.id, identity, place, known)
+
+        async def job(tx: Transaction) -> None:
+            await self._delays.begin(tx, attempt)
+
+        await self._store.write(job)
+        return attempt
 
     async def _find(
         self, collection: Collection, auth: AuthOptions, identity: str, field: str
@@ -88,83 +129,114 @@ class SignIn:
         names = [field] if field else list(auth.passwordAuth.identityFields)
         if not field and is_email(identity) and "email" in names:
             names.sort(key=lambda name: name != "email")
-        statements = self._book.of(collection)
         for name in names:
-            collation = unique_collation(collection, name)
-            if name in collection.by_name and collation is not None:
-                rows = await self._store.fetch(statements.find_by(name, collation), [identity])
-                if rows:
-                    return statements.read(rows[0])
+            found = await self._people.by_unique(self._store.fetch, collection, name, identity)
+            if found is not None:
+                return found
         return None
 
-    async def _rehash(self, collection: Collection, record: RecordValues, password: str) -> None:
+    async def _rehash(self, call: RecordCall, record: RecordValues, password: str) -> None:
         """Replace an old kind of hash. The token key stays: the password is the same."""
         new = await self._hasher.hash(password)
-        statements = self._book.of(collection)
 
         async def job(tx: Transaction) -> None:
-            rows = await tx.fetch(statements.load, [str(record["id"])])
-            if rows and statements.read(rows[0])["password"] == record["password"]:
-                await tx.execute(statements.update(("password",)), [new, str(record["id"])])
+            current = await self._people.load(tx.fetch, call.collection, str(record["id"]))
+            if current is not None and current["password"] == record["password"]:
+                await self._people.change(tx, call.catalog, call.collection, current, {"password": new})
 
         await self._store.write(job)
 
-    async def finish(self, call: RecordCall, record: RecordValues, method: str) -> bytes:
-        """Let a proven record in: its collection's rule, a second factor where there must be one, the answer."""
-        auth = auth_of(call.collection)
-        if not await self.satisfies(call, auth.authRule, record):
-            raise Forbidden(NOT_ALLOWED)
-        mfa_id = call.body.get("mfaId") or call.info.query.get("mfaId", "")
-        await self._second_factor(call, record, method, str(mfa_id))
-        duration = auth.authToken.duration
+    # -- the gate -------------------------------------------------------------------------------------------
+
+    async def finish(self, call: RecordCall, proven: Proven) -> bytes:
+        """Let a proven record in: its collection's rule, a second factor where there must be one, the answer.
+
+        All of it is one transaction, so that a proof that can be used once is used up exactly when it lets in.
+        """
+
+        async def job(tx: Transaction) -> tuple[RecordValues, str]:
+            record = await self._current(tx, call, proven)
+            newly_verified = bool(proven.reads) and not record["verified"] and record["email"] == proven.reads
+            if newly_verified:
+                values: RecordValues = {"verified": True}
+                record = await self._people.change(tx, call.catalog, call.collection, record, values)
+            if not await self.satisfies(call, auth_of(call.collection).authRule, record, tx.fetch):
+                raise Forbidden(NOT_ALLOWED)
+            if proven.attempt is not None:
+                await self._delays.succeed(tx, proven.attempt)
+            wants_second = await self._wants_second(tx, call, record)
+            waiting = await self._second_factor(tx, call, record, proven.method) if wants_second else ""
+            if newly_verified and not wants_second:
+                record = await self._take_over(tx, call, record)
+            if not waiting:
+                await self._origins.note(tx, call.catalog, call.collection, record, proven.place)
+            return record, waiting
+
+        record, waiting = await self._store.write(job)
+        if waiting:
+            raise MfaRequired(waiting)
+        duration = auth_of(call.collection).authToken.duration
         token = self.new_token(call.collection, record, duration_s=duration, refreshable=True)
-        return await self.answer(call, record, token)
+        return await self.answer(call, record, token, proven.meta)
 
-    async def _second_factor(self, call: RecordCall, record: RecordValues, method: str, mfa_id: str) -> None:
-        """Demand a second, different factor where the collection wants one. Its proof is used up once."""
+    async def _current(self, tx: Transaction, call: RecordCall, proven: Proven) -> RecordValues:
+        """Return the proven record as it is now. Refuses when its tokens have been ended since it was read."""
+        known = proven.record
+        record = await self._people.load(tx.fetch, call.collection, str(known["id"]))
+        if record is None or record["tokenKey"] != known["tokenKey"]:
+            raise BadRequest(FAILED)
+        return await proven.before(tx, record) if proven.before else record
+
+    async def _wants_second(self, tx: Transaction, call: RecordCall, record: RecordValues) -> bool:
+        """Tell whether the collection wants a second factor of a record."""
+        mfa = auth_of(call.collection).mfa
+        return mfa.enabled and await self.satisfies(call, mfa.rule, record, tx.fetch)
+
+    async def _take_over(self, tx: Transaction, call: RecordCall, record: RecordValues) -> RecordValues:
+        """Make an account its owner's alone, who is the first to prove its address.
+
+        Somebody else may have signed up with it before, and wait inside. So its password ends, and with it every
+        token, and every link to a provider. Where a second factor is wanted nothing of that lets anybody in.
+        """
         collection = call.collection
-        mfa = auth_of(collection).mfa
-        if not mfa.enabled or not await self.satisfies(call, mfa.rule, record):
-            return
-        mfas = call.catalog.find("_mfas")
-        assert mfas is not None, "every site has its system collections"
-        statements = self._book.of(mfas)
-        now = datetime.now(UTC)
+        await self._people.end(tx, call.catalog, collection, str(record["id"]), "_externalAuths")
+        values: RecordValues = {
+            "password": self._hasher.unusable(),
+            "tokenKey": new_token_key(collection),
+        }
+        return await self._people.change(tx, call.catalog, collection, record, values)
 
-        async def begin(tx: Transaction) -> str:
-            values = {field.name: field.zero for field in mfas.fields} | {
-                "id": generate("[a-z0-9]{15}"),
-                "collectionRef": collection.id,
-                "recordRef": record["id"],
-                "method": method,
-                "created": format_date(now),
-                "updated": format_date(now),
-            }
-            await tx.execute(statements.insert, statements.bind(values))
-            return str(values["id"])
+    async def _second_factor(
+        self, tx: Transaction, call: RecordCall, record: RecordValues, method: str
+    ) -> str:
+        """Use up the proof of a first, different factor, or make one of this.
 
-        async def consume(tx: Transaction) -> None:
-            rows = await tx.fetch(statements.load, [mfa_id])
-            found = statements.read(rows[0]) if rows else {}
-            created = datetime.fromisoformat(str(found["created"])) if found else now
-            if not found or (now - created).total_seconds() > mfa.duration:
-                raise BadRequest("Invalid or expired MFA session.")
-            if (found["collectionRef"], found["recordRef"]) != (collection.id, record["id"]):
-                raise BadRequest("Invalid MFA session.")
-            if found["method"] == method:
-                raise BadRequest("A different authentication method is required.")
-            if await tx.execute(statements.delete, [mfa_id]) != 1:
-                raise BadRequest("Invalid or expired MFA session.")
-
+        Returns the id of the proof that was made of the first factor, '' when nothing is wanted any more.
+        """
+        mfa_id = str(call.body.get("mfaId") or call.info.query.get("mfaId", ""))
+        owner: dict[str, object] = {"collectionRef": call.collection.id, "recordRef": record["id"]}
         if not mfa_id:
-            raise MfaRequired(await self._store.write(begin))
-        await self._store.write(consume)
+            made = await self._people.add(tx, call.catalog, "_mfas", method=method, **owner)
+            return str(made["id"])
+        mfas, mfa = self._people.system(call.catalog, "_mfas"), auth_of(call.collection).mfa
+        found = await self._people.load(tx.fetch, mfas, mfa_id)
+        if found is None or is_over(found["created"], mfa.duration):
+            raise BadRequest("Invalid or expired MFA session.")
+        if any(found[key] != value for key, value in owner.items()):
+            raise BadRequest("Invalid MFA session.")
+        if found["method"] == method:
+            raise BadRequest("A different authentication method is required.")
+        if not await self._people.remove(tx, call.catalog, "_mfas", found):
+            raise BadRequest("Invalid or expired MFA session.")
+        return ""
+
+    # -- without a proof of one's own -----------------------------------------------------------------------
 
     async def refresh(self, call: RecordCall, signed_in: SignedIn) -> bytes:
         """Give a fresh token for a valid one; a token that can't be refreshed comes back as it is."""
         auth = auth_of(call.collection)
         record = dict(signed_in.viewer.record)
-        if not await self.satisfies(call, auth.authRule, record):
+        if not await self.satisfies(call, auth.authRule, record, self._store.fetch):
             raise Forbidden(NOT_ALLOWED)
         token = signed_in.token
         if signed_in.claims.refreshable:
@@ -177,6 +249,8 @@ class SignIn:
         duration = duration_s or auth_of(call.collection).authToken.duration
         token = self.new_token(call.collection, record, duration_s=duration, refreshable=False)
         return await self.answer(call, record, token)
+
+    # -- parts ----------------------------------------------------------------------------------------------
 
     def new_token(
         self, collection: Collection, record: RecordValues, *, duration_s: int, refreshable: bool
@@ -192,7 +266,7 @@ class SignIn:
         )
         return issue(claims, signing_key(str(record["tokenKey"]), auth.authToken.secret))
 
-    async def satisfies(self, call: RecordCall, rule: str | None, record: RecordValues) -> bool:
+    async def satisfies(self, call: RecordCall, rule: str | None, record: RecordValues, fetch: Fetch) -> bool:
         """Tell whether an auth record satisfies a rule of its collection; None is never satisfied."""
         if not rule:
             return rule == ""
@@ -202,47 +276,22 @@ class SignIn:
             call.catalog, key, info, lambda frame: plan_check(frame, collection, rule)
         )
         values = Values(info, given={"id": str(record["id"])})
-        return bool(await self._store.fetch(statement, bind(statement, values)))
+        return bool(await fetch(statement, bind(statement, values)))
 
-    async def answer(self, call: RecordCall, record: RecordValues, token: str) -> bytes:
-        """Return `{"record":...,"token":...}` with the record as it sees itself."""
+    async def answer(self, call: RecordCall, record: RecordValues, token: str, meta: Any = None) -> bytes:
+        """Return `{"meta":...,"record":...,"token":...}` with the record as it sees itself; no meta where it is None."""
         info = msgspec.structs.replace(call.info, viewer=Viewer(call.collection, record))
         query = ViewQuery(expand=call.query.expand)
         whole = msgspec.structs.replace(call, info=info, record_id=str(record["id"]), query=query)
         text = await self._reader.view_within(self._store.fetch, whole)
-        return b'{"record":' + text + b',"token":' + msgspec.json.encode(token) + b"}"
-
-
-def auth_of(collection: Collection) -> AuthOptions:
-    """Return the options of an auth collection."""
-    assert collection.auth is not None, "the door has checked the type"
-    return collection.auth
+        lead = b'{"meta":' + msgspec.json.encode(meta) + b"," if meta is not None else b"{"
+        return lead + b'"record":' + text + b',"token":' + msgspec.json.encode(token) + b"}"
 
 
 def _credentials(body: Body, auth: AuthOptions) -> tuple[str, str, str]:
     """Return identity, password and identity field of a body. Raises BadRequest with all faults."""
-    faults: dict[str, Fault] = {}
-    texts: dict[str, str] = {}
-    folded = {
-        key.lower(): value for key, value in body.items()
-    }  # the protocol does not look at the case here
-    for key in ("identity", "password", "identityField"):
-        value = folded.get(key.lower())
-        if value is not None and not isinstance(value, str):
-            raise BadRequest(
-                "An error occurred while loading the submitted data.", hint=f"'{key}' must be text."
-            )
-        texts[key] = value or ""
-    for key in ("identity", "password"):
-        if not texts[key]:
-            faults[key] = REQUIRED
-    for key, limit in (("identity", IDENTITY_MAX_CHARS), ("password", IDENTITY_MAX_CHARS)):
-        if len(texts[key]) > limit:
-            faults[key] = Fault(
-                "validation_length_out_of_range",
-                f"The length must be between 1 and {limit}.",
-                {"max": limit, "min": 1},
-            )
+    texts = read_texts(body, "identity", "password", "identityField")
+    faults = check_texts(texts, {"identity": text_checks, "password": text_checks})
     field = texts["identityField"]
     if field and field not in auth.passwordAuth.identityFields:
         faults["identityField"] = Fault("validation_in_invalid", "Must be a valid value.")

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from backstay.errors import NotFound, RequestError
-from backstay.http import auth, batch, collections, records, settings, welcome
+from backstay.http import auth, batch, collections, records, recovery, settings, welcome
 from backstay.http.rate_limits import RateLimiter
 from backstay.http.replies import COMMON_HEADERS, Reply, encode, error_reply
 from backstay.site import Site
@@ -128,6 +128,7 @@ def create_application(
     routes = [
         *records.routes,
         *auth.routes,
+        *recovery.routes,
         *collections.routes,
         *settings.routes,
         *batch.routes,

@@ -1,4 +1,4 @@
-"""Signing in (A5): with a password, by refreshing a token, as somebody else; and which ways there are."""
+"""Signing in (A5): with a password or a mailed code, by refreshing a token, as somebody else; which ways there are."""
 
 from __future__ import annotations
 
@@ -6,27 +6,51 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from backstay.accounts.sign_in import auth_of
-from backstay.errors import BadRequest, Fault, Forbidden, NotFound, Unauthorized
+from backstay.accounts.forms import INVALID_LOAD
+from backstay.accounts.one_time import NO_OTP
+from backstay.accounts.people import auth_of
+from backstay.catalog.model import AuthOptions
+from backstay.errors import BadRequest, Fault, Forbidden, NotFound
 from backstay.http.bodies import UNSUPPORTED, parse_body
 from backstay.http.context import INVALID_AUTH_COLLECTION, Ask, Door
 from backstay.http.replies import Reply, json_reply, parse_picker, picked
 from backstay.http.routing import Route
+from backstay.records.query import RecordCall
 
 IMPERSONATE_MAX_S = 94_670_856
 """The longest that the token of a collection may live: three years. Longer wishes get this."""
-INVALID_LOAD = "An error occurred while loading the submitted data."
 
 
 async def auth_with_password(ask: Ask) -> Reply:
-    ask.auth_collection()
-    body = await _auth_body(ask)
+    ask.sign_in_collection()
+    call = await sign_in_call(ask, "password")
+    return token_reply(await ask.site.sign_in.with_password(call, ask.place), ask)
+
+
+async def auth_with_otp(ask: Ask) -> Reply:
+    ask.sign_in_collection()
+    call = await sign_in_call(ask, "otp")
+    return token_reply(await ask.site.one_time.sign_in(call, ask.place), ask)
+
+
+async def request_otp(ask: Ask) -> Reply:
+    collection = ask.sign_in_collection()
+    if not auth_of(collection).otp.enabled:
+        raise Forbidden(NO_OTP)
+    body = await small_body(ask)
+    otp_id = await ask.site.one_time.request(ask.site.catalog, collection, body, ask.place)
+    return json_reply({"otpId": otp_id}, ask.fields)
+
+
+async def sign_in_call(ask: Ask, context: str) -> RecordCall:
+    """Return what is asked at a door for signing in; rules see the way of signing in as their context."""
+    body = await small_body(ask)
     parse_picker(ask.fields)
-    call = ask.call(body).by(ask.info(body, context="password"))
-    return _token_reply(await ask.site.sign_in.with_password(call), ask)
+    return ask.call(body).by(ask.info(body, context=context))
 
 
-async def _auth_body(ask: Ask) -> dict[str, Any]:
+async def small_body(ask: Ask) -> dict[str, Any]:
+    """Return the values of a body, with the message of the sign-in doors when it can't be read."""
     try:
         return (await parse_body(ask.request)).values
     except BadRequest as exc:
@@ -35,15 +59,10 @@ async def _auth_body(ask: Ask) -> dict[str, Any]:
 
 
 async def auth_refresh(ask: Ask) -> Reply:
-    signed_in, collection = ask.signed_in, ask.collection()
-    if signed_in is None:
-        raise Unauthorized
-    own = signed_in.viewer.collection
-    if own is None or own.id != collection.id:
-        raise Forbidden(f"The request requires auth record from {own.name if own else 'that'} collection.")
+    signed_in = ask.member_of(ask.collection())
     body = (await parse_body(ask.request)).values
     parse_picker(ask.fields)
-    return _token_reply(await ask.site.sign_in.refresh(ask.call(body), signed_in), ask)
+    return token_reply(await ask.site.sign_in.refresh(ask.call(body), signed_in), ask)
 
 
 async def impersonate(ask: Ask) -> Reply:
@@ -52,7 +71,7 @@ async def impersonate(ask: Ask) -> Reply:
     record = await ask.site.viewers.load(collection, ask.path("id"))
     if record is None:
         raise NotFound
-    body = await _auth_body(ask)
+    body = await small_body(ask)
     duration = body.get("duration") or 0
     if isinstance(duration, bool) or not isinstance(duration, int):
         raise BadRequest(INVALID_LOAD, hint="'duration' is a whole number of seconds.")
@@ -62,26 +81,29 @@ async def impersonate(ask: Ask) -> Reply:
         )
         raise BadRequest("An error occurred while validating the submitted data.", {"duration": fault})
     duration_s = min(duration, IMPERSONATE_MAX_S)
-    return _token_reply(await ask.site.sign_in.impersonate(ask.call(body), record, duration_s), ask)
+    return token_reply(await ask.site.sign_in.impersonate(ask.call(body), record, duration_s), ask)
 
 
 async def auth_methods(ask: Ask) -> Reply:
-    auth = auth_of(ask.auth_collection())
-    identity = auth.passwordAuth.identityFields if auth.passwordAuth.enabled else []
-    enabled = auth.passwordAuth.enabled
-    value = {
-        "password": {"identityFields": list(identity), "enabled": enabled},
+    return json_reply(methods_of(auth_of(ask.auth_collection())), ask.fields)
+
+
+def methods_of(auth: AuthOptions) -> dict[str, Any]:
+    """Return the ways to sign in to a collection, with the names that older clients know (A5)."""
+    password, mfa, otp = auth.passwordAuth, auth.mfa, auth.otp
+    identity = password.identityFields if password.enabled else []
+    return {
+        "password": {"identityFields": list(identity), "enabled": password.enabled},
         "oauth2": {"providers": [], "enabled": False},
-        "mfa": {"enabled": auth.mfa.enabled, "duration": auth.mfa.duration if auth.mfa.enabled else 0},
-        "otp": {"enabled": False, "duration": 0},
+        "mfa": {"enabled": mfa.enabled, "duration": mfa.duration if mfa.enabled else 0},
+        "otp": {"enabled": otp.enabled, "duration": otp.duration if otp.enabled else 0},
         "authProviders": [],
-        "usernamePassword": enabled and "username" in identity,
-        "emailPassword": enabled and "email" in identity,
+        "usernamePassword": password.enabled and "username" in identity,
+        "emailPassword": password.enabled and "email" in identity,
     }
-    return json_reply(value, ask.fields)
 
 
-def _token_reply(body: bytes, ask: Ask) -> Reply:
+def token_reply(body: bytes, ask: Ask) -> Reply:
     """Answer with a token, which no cache may keep."""
     return Reply(picked(body, ask.fields), headers={"Cache-Control": "no-store"})
 
@@ -92,6 +114,8 @@ routes: list[BaseRoute] = [
     Route(
         f"{_AUTH}/auth-with-password", Door(auth_with_password, "authWithPassword", "auth"), methods=["POST"]
     ),
+    Route(f"{_AUTH}/auth-with-otp", Door(auth_with_otp, "authWithOTP", "auth"), methods=["POST"]),
+    Route(f"{_AUTH}/request-otp", Door(request_otp, "requestOTP"), methods=["POST"]),
     Route(f"{_AUTH}/auth-refresh", Door(auth_refresh, "authRefresh"), methods=["POST"]),
     Route(f"{_AUTH}/impersonate/{{id}}", Door(impersonate), methods=["POST"]),
     Route(f"{_AUTH}/auth-methods", Door(auth_methods, "listAuthMethods"), methods=["GET"]),

@@ -12,9 +12,11 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from backstay.accounts.places import Place
 from backstay.accounts.viewers import SignedIn, viewer_of
 from backstay.catalog import Collection
 from backstay.errors import BadRequest, Forbidden, NotFound, RequestError, Unauthorized
+from backstay.http.addresses import client_address, is_among
 from backstay.http.replies import Reply, error_reply
 from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import RequestInfo, Viewer
@@ -97,9 +99,19 @@ class Ask:
 
     @property
     def address(self) -> str:
-        """The client's address, as the connection has it."""
+        """The client's address; see `addresses`."""
         client = self.scope.get("client")
-        return client[0] if client else ""
+        connection = client[0] if client else ""
+        trusted = self.site.settings.trusted_proxy
+        if not trusted.headers:
+            return connection
+        return client_address(connection, self.scope["headers"], trusted)
+
+    @property
+    def place(self) -> Place:
+        """Where the request comes from."""
+        agent = next((value for name, value in self.scope["headers"] if name == b"user-agent"), b"")
+        return Place(self.address, agent.decode("latin-1"))
 
     @property
     def signed_in(self) -> SignedIn | None:
@@ -118,7 +130,17 @@ class Ask:
                     token = token[7:]
                 if token:
                     self._signed_in = await self.site.viewers.find(self.site.catalog, token)
+                    if self._signed_in is not None and self._signed_in.viewer.is_superuser:
+                        self.check_superuser_address()
                 return
+
+    def check_superuser_address(self) -> None:
+        """Raise Forbidden where the settings name the addresses of superusers, and this is none of them."""
+        allowed = self.site.settings.superuser_ips
+        if allowed and not is_among(self.address, allowed):
+            raise Forbidden(
+                hint="Superusers may not come from this address; see 'superuserIPs' in the settings."
+            )
 
     def info(self, body: Mapping[str, Any] | None = None, *, context: str = "default") -> RequestInfo:
         """Return what rules may know of this request."""
@@ -146,6 +168,22 @@ class Ask:
         if not found.is_auth:
             raise NotFound(INVALID_AUTH_COLLECTION)
         return found
+
+    def sign_in_collection(self) -> Collection:
+        """Return the auth collection in the path. Raises NotFound, or Forbidden for superusers from elsewhere."""
+        found = self.auth_collection()
+        if found.is_superusers:
+            self.check_superuser_address()
+        return found
+
+    def member_of(self, collection: Collection) -> SignedIn:
+        """Return who is signed in as a record of a collection. Raises Unauthorized, Forbidden for other members."""
+        if self._signed_in is None:
+            raise Unauthorized
+        own = self._signed_in.viewer.collection
+        if own is None or own.id != collection.id:
+            raise Forbidden(f"The request requires auth record from {collection.name} collection.")
+        return self._signed_in
 
     def require_superuser(self) -> None:
         """Raise Unauthorized for guests and Forbidden for other members."""

@@ -6,7 +6,6 @@ counts, in this order. Superusers and excluded addresses are not limited. The co
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from backstay.errors import TooManyRequests
+from backstay.http.addresses import is_among
 from backstay.plans.request import Viewer
 from backstay.settings import RateLimits, RateRule
 
@@ -34,7 +34,7 @@ class RateLimiter:
 
     def check(self, limits: RateLimits, labels: Sequence[str], address: str, viewer: Viewer) -> None:
         """Count one request under the first of `labels` that has a rule. Raises TooManyRequests."""
-        if viewer.is_superuser or _is_excluded(limits, address):
+        if viewer.is_superuser or is_among(address, limits.excluded_ips):
             return
         rule = find_rule(limits, labels, viewer)
         if rule is not None:
@@ -66,13 +66,3 @@ def find_rule(limits: RateLimits, labels: Sequence[str], viewer: Viewer) -> Rate
 
 def _fits(rule: str, label: str) -> bool:
     return rule == label or (rule.startswith("/") and rule.endswith("/") and f"{label}/".startswith(rule))
-
-
-def _is_excluded(limits: RateLimits, address: str) -> bool:
-    if not limits.excluded_ips:
-        return False
-    try:
-        client = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(client in ipaddress.ip_network(text, strict=False) for text in limits.excluded_ips)

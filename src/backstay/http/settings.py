@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.routing import BaseRoute
 
-from backstay.errors import BadRequest
+from backstay.accounts.forms import check_texts, email_checks, read_texts, refuse
+from backstay.catalog.model import SUPERUSERS, AuthOptions, MailTemplate
+from backstay.checks import one_of, required
+from backstay.errors import BadRequest, Fault
+from backstay.http.auth import small_body
 from backstay.http.bodies import parse_body
 from backstay.http.context import Ask, Door
-from backstay.http.replies import Reply, json_reply
+from backstay.http.replies import Reply, json_reply, no_content
 from backstay.http.routing import Route
+from backstay.mail import MailFailed
 from backstay.settings import Settings, merge, public, validate
 
 
@@ -41,7 +48,43 @@ async def update_settings(ask: Ask) -> Reply:
     return json_reply(public(await ask.site.change_settings(change)), ask.fields)
 
 
+async def test_email(ask: Ask) -> Reply:
+    """Send one of the mails of an auth collection, filled with sample values, and wait until it is sent."""
+    ask.require_superuser()
+    texts = read_texts(await small_body(ask), "email", "template", "collection")
+    rules = {"email": email_checks, "template": (required, one_of(*TEST_MAILS))}
+    faults = check_texts(texts, rules)
+    collection = ask.site.catalog.find(texts["collection"] or SUPERUSERS)
+    if collection is None or collection.auth is None:
+        faults["collection"] = Fault("validation_invalid_collection", "Must be a valid auth collection.")
+    refuse(faults)
+    assert collection is not None
+    assert collection.auth is not None
+    template = TEST_MAILS[texts["template"]](collection.auth)
+    letter = ask.site.post.write(ask.site.settings, texts["email"], template, SAMPLE_VALUES)
+    try:
+        await ask.site.post.send_now(letter)
+    except MailFailed as exc:
+        raise BadRequest(f"Failed to send the test email. Raw error: \n{exc}.") from exc
+    return no_content()
+
+
+TEST_MAILS: dict[str, Callable[[AuthOptions], MailTemplate]] = {
+    "verification": lambda auth: auth.verificationTemplate,
+    "password-reset": lambda auth: auth.resetPasswordTemplate,
+    "email-change": lambda auth: auth.confirmEmailChangeTemplate,
+    "otp": lambda auth: auth.otp.emailTemplate,
+    "login-alert": lambda auth: auth.authAlert.emailTemplate,
+}
+SAMPLE_VALUES = {
+    "TOKEN": "sample-token",
+    "OTP": "12345678",
+    "OTP_ID": "sample-otp-id",
+    "ALERT_INFO": "2026-01-01 12:00 UTC - 203.0.113.7 - a sample browser",
+}
+
 routes: list[BaseRoute] = [
+    Route("/api/settings/test/email", Door(test_email), methods=["POST"]),
     Route("/api/health", Door(health), methods=["GET"]),
     Route("/api/settings", Door(view_settings), methods=["GET"]),
     Route("/api/settings", Door(update_settings), methods=["PATCH"]),

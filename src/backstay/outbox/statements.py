@@ -7,7 +7,7 @@ from backstay.plans.params import Statement
 TABLES = (
     """CREATE TABLE IF NOT EXISTS _outbox (
         id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, topic TEXT NOT NULL, key TEXT DEFAULT '' NOT NULL,
-        payload JSON NOT NULL, due REAL NOT NULL, attempts INTEGER DEFAULT 0 NOT NULL,
+        payload TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER DEFAULT 0 NOT NULL,
         failed BOOLEAN DEFAULT FALSE NOT NULL, error TEXT DEFAULT '' NOT NULL, created REAL NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS _outbox_due ON _outbox (due) WHERE failed = FALSE",
     "CREATE INDEX IF NOT EXISTS _outbox_key ON _outbox (topic, key)",

@@ -145,6 +145,25 @@ class Writer:
         await self._save_changes(tx, catalog, draft)
         return draft.values
 
+    async def insert_within(
+        self, tx: Transaction, catalog: Catalog, collection: Collection, values: RecordValues
+    ) -> None:
+        """Store a new record for the system itself: without rules, and without checks but indexes."""
+        draft = Draft(collection, values, None, set(values), {}, {})
+        stamp(draft, datetime.now(UTC))
+        statements = self.book.of(collection)
+        await self._run(tx, draft, statements.insert, statements.bind(values), CREATE_FAILED)
+        await self.observers.tell(tx, Change("create", catalog, collection, old=None, new=values))
+
+    async def remove_within(
+        self, tx: Transaction, catalog: Catalog, collection: Collection, values: RecordValues
+    ) -> bool:
+        """Delete a record to which nothing refers, for the system itself; of two at once, one is told True."""
+        if await tx.execute(self.book.of(collection).delete, [values["id"]]) != 1:
+            return False
+        await self.observers.tell(tx, Change("delete", catalog, collection, old=values, new=None))
+        return True
+
     async def _save_changes(self, tx: Transaction, catalog: Catalog, draft: Draft) -> None:
         """Write the columns that change; sums are left to the database."""
         changed = [field.name for field in draft.changed() if field.name not in draft.added]
