@@ -11,6 +11,7 @@ from backstay.site import open_site
 
 def create_asgi(options: ServeOptions) -> ASGIApp:
     """Return the ASGI application of a site; its lifespan opens the data."""
-    return create_application(
-        open_site(options.data, shared=options.workers > 1, works=True), origins=options.origins
+    site = open_site(
+        options.data, shared=options.workers > 1, works=True, templates=[options.site / "templates"]
     )
+    return create_application(site, origins=options.origins)

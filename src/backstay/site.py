@@ -6,7 +6,7 @@ knows it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +29,10 @@ from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes
 from backstay.errors import BadRequest, NotFound, SetupError
-from backstay.mail import PostOffice
+from backstay.mail import Layout, PostOffice
 from backstay.outbox import Outbox
 from backstay.outbox.statements import TABLES as OUTBOX_TABLES
+from backstay.pages import Pages
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo, Viewer
@@ -76,11 +77,12 @@ class WriterHasher:
 class Site:
     """One site. Open it with `open_site`."""
 
-    def __init__(self, data: Path, store: SqliteStore) -> None:
+    def __init__(self, data: Path, store: SqliteStore, templates: Sequence[Path] = ()) -> None:
         self.data = data
         self.store: Store = store
         self.outbox = Outbox(store)
-        self.post = PostOffice(self.outbox, self.fresh_settings, data / MAIL_FOLDER)
+        self.post = PostOffice(self.outbox, self.fresh_settings, data / MAIL_FOLDER, Layout(templates))
+        self.pages = Pages(templates)
         self.catalog = Catalog(())
         self.settings = Settings()
         self.hasher = Hasher()
@@ -98,8 +100,9 @@ class Site:
         self.writer.observers.add(KeyWatch(people))
         orders = Orders(store, self.outbox, people, self.hasher, self.post, self._fresh_catalog)
         origins = Origins(people, self.post)
-        self.sign_in = SignIn(store, self.reader, people, self.hasher, Delays(), origins)
-        self.recovery = Recovery(store, people, self.hasher, orders)
+        delays = Delays()
+        self.sign_in = SignIn(store, self.reader, people, self.hasher, delays, origins)
+        self.recovery = Recovery(store, people, self.hasher, orders, delays)
         self.one_time = OneTime(store, people, self.hasher, orders, self.recovery, self.sign_in)
 
     async def _fresh_catalog(self) -> Catalog:
@@ -205,18 +208,21 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(data: Path, *, shared: bool = False, works: bool = False) -> AsyncIterator[Site]:
+async def open_site(
+    data: Path, *, shared: bool = False, works: bool = False, templates: Sequence[Path] = ()
+) -> AsyncIterator[Site]:
     """Open the site in a data folder, which is made when it is not there.
 
-    shared: other processes serve it as well, so that a commit of theirs must be noticed with the next request
-    works:  do what waits in the outbox; commands that only look something up leave it to the server
+    shared:    other processes serve it as well, so that a commit of theirs must be noticed with the next request
+    works:     do what waits in the outbox; commands that only look something up leave it to the server
+    templates: folders with the site's own templates, which come before ours
 
     Raises SetupError when the folder or the database can't be used.
     """
     store = await _open_store(data, shared=shared)
     try:
         await store.write(_prepare)
-        site = Site(data, store)
+        site = Site(data, store, templates)
         await site.refresh()
         if works:
             site.outbox.start()

@@ -25,6 +25,7 @@ from backstay.plans.request import RequestInfo, Viewer
 from backstay.records.query import RecordCall
 from backstay.site import Site, open_site
 from tests.api.shape import DEFAULTS, PEOPLE, SELF_RELATIONS, collections
+from tests.mailbox import Mail, mails_in
 
 Json: TypeAlias = Any
 PASSWORD = "correct horse ü"
@@ -156,6 +157,11 @@ class Served:
     async def batch(self, who: str, *requests: Json) -> Answer:
         """Send a batch; `allow_batch` comes first."""
         return await self.send("POST", "/api/batch", who=who, body={"requests": list(requests)})
+
+    async def mails(self) -> list[Mail]:
+        """Return the mails that the site has sent by now, those that wait for it included."""
+        await self.site.outbox.drain()
+        return mails_in(self.site.data / "mails")
 
     async def allow_batch(self) -> None:
         """Switch batches on."""

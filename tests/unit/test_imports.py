@@ -14,14 +14,14 @@ ROOT = Path(backstay.__file__).parent
 
 LADDER = (
     ("errors",),
-    ("overlay", "checks", "options", "folders", "strict_json"),
+    ("overlay", "checks", "options", "folders", "strict_json", "rendering"),
     ("settings", "filters"),
     ("catalog",),
     ("plans",),
     ("stores",),
     ("outbox",),
     ("records",),
-    ("accounts", "collections", "importing", "demo", "mail"),
+    ("accounts", "collections", "importing", "demo", "mail", "pages"),
     ("site",),
     ("http",),
     ("app",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from backstay.accounts.delays import Attempt, Delays
 from backstay.accounts.forms import check_texts, email_checks, read_texts, refuse
 from backstay.accounts.mail_tokens import Kind, Proof, prove
 from backstay.accounts.orders import Order, Orders
@@ -42,8 +43,9 @@ SUPERUSERS_CHANGE = "All superusers can change their emails directly."
 class Recovery:
     """The mailed flows of one site."""
 
-    def __init__(self, store: Store, people: People, hasher: Hasher, orders: Orders) -> None:
-        self._store, self._people, self._hasher, self._orders = store, people, hasher, orders
+    def __init__(self, store: Store, people: People, hasher: Hasher, orders: Orders, delays: Delays) -> None:
+        self._store, self._people, self._hasher = store, people, hasher
+        self._orders, self._delays = orders, delays
         self._asked = Recent("mail", float)
         self._mails = Recent("mails", int)
 
@@ -171,17 +173,17 @@ class Recovery:
         await self._store.write(job)
 
     async def confirm_email_change(
-        self, catalog: Catalog, body: Mapping[str, Any], collection: Collection | None = None
+        self, catalog: Catalog, body: Mapping[str, Any], place: Place, collection: Collection | None = None
     ) -> None:
         """Set the address of a record whose owner shows the token and knows the password. Raises BadRequest.
 
-        All its tokens end; the new address is verified.
+        All its tokens end; the new address is verified. Guesses of the password are slowed down as at sign-in.
         """
         if collection is not None and collection.is_superusers:
             raise BadRequest(SUPERUSERS_CHANGE)
         texts = read_texts(body, "token", "password")
         faults = check_texts(texts, dict.fromkeys(texts, (required,)))
-        stored = ""
+        stored, attempt = "", None
         if texts["token"]:
             found = await prove(
                 self._store.fetch, self._people.book, catalog, texts["token"], "emailChange", collection
@@ -190,6 +192,7 @@ class Recovery:
                 faults["token"] = found
             else:
                 stored = str(found.record["password"])
+                attempt = await self._begin(found, place)
         if texts["password"] and not (await self._hasher.verify(texts["password"], stored)).ok:
             faults["password"] = WRONG_PASSWORD
         refuse(faults)
@@ -197,6 +200,8 @@ class Recovery:
         async def job(tx: Transaction) -> None:
             proof = await self._prove(tx, catalog, texts["token"], "emailChange", collection)
             new_email = proof.claims.new_email
+            if attempt is not None:
+                await self._delays.succeed(tx, attempt)
             if proof.record["password"] != stored:
                 refuse({"password": WRONG_PASSWORD})
             if await self._people.by_email(tx.fetch, proof.collection, new_email) is not None:
@@ -206,6 +211,16 @@ class Recovery:
             await self._change(tx, catalog, proof, values)
 
         await self._store.write(job)
+
+    async def _begin(self, proof: Proof, place: Place) -> Attempt:
+        """Count an attempt to show the password that belongs to a token. Raises TooManyRequests."""
+        attempt = Attempt("emailChange", f"{proof.collection.id}/{proof.record['id']}", place)
+
+        async def job(tx: Transaction) -> None:
+            await self._delays.begin(tx, attempt)
+
+        await self._store.write(job)
+        return attempt
 
     async def _prove(
         self, tx: Transaction, catalog: Catalog, token: str, kind: Kind, collection: Collection | None

@@ -16,28 +16,28 @@ def _mail(subject: str, *paragraphs: str) -> MailTemplate:
 
 
 def _button(page: str, label: str) -> str:
-    link = f"{{APP_URL}}/_/#/auth/{page}/{{TOKEN}}"
+    link = f"{{APP_URL}}/account/{page}/{{TOKEN}}"
     return f'\n  <a class="btn" href="{link}" target="_blank" rel="noopener">{label}</a>\n'
 
 
 VERIFICATION = _mail(
     "Is this your address? Confirm it for {APP_NAME}",
     "Somebody signed up at {APP_NAME} with this address. If that was you, please confirm that it is yours:",
-    _button("confirm-verification", "Confirm my address"),
+    _button("verify", "Confirm my address"),
     "<i>It wasn't you? Then there is nothing to do.</i>",
 )
 
 RESET_PASSWORD = _mail(
     "Choose a new password for {APP_NAME}",
     "You asked for a new password. Choose it here:",
-    _button("confirm-password-reset", "Choose a new password"),
+    _button("password", "Choose a new password"),
     "<i>It wasn't you? Then there is nothing to do: your password stays as it is.</i>",
 )
 
 CONFIRM_EMAIL_CHANGE = _mail(
     "Confirm your new address for {APP_NAME}",
     "You asked to use this address for your account at {APP_NAME} from now on. Please confirm it:",
-    _button("confirm-email-change", "Use this address"),
+    _button("email", "Use this address"),
     "<i>It wasn't you? Then there is nothing to do: the account keeps its address.</i>",
 )
 

@@ -93,13 +93,14 @@ async def parse_body(
             raise BadRequest(hint="The body must be a JSON object.", at="body")
         return ParsedBody(value)
     if kind == "application/x-www-form-urlencoded":
-        return ParsedBody(form_values(_pairs(raw)))
+        return ParsedBody(form_values(form_pairs(raw)))
     if kind in {"application/xml", "text/xml"}:
         raise BadRequest(hint="XML bodies can't become records; send JSON.", at="body")
     raise BadRequest(UNSUPPORTED, hint="Send application/json, a form, or multipart/form-data.")
 
 
-def _pairs(raw: bytes) -> list[tuple[str, str]]:
+def form_pairs(raw: bytes) -> list[tuple[str, str]]:
+    """Return the names and texts of a form (application/x-www-form-urlencoded). Raises BadRequest."""
     try:
         text = raw.decode("ascii")
         if re.search(r"%(?![0-9a-fA-F]{2})", text):

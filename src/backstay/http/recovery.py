@@ -43,7 +43,8 @@ async def request_email_change(ask: Ask) -> Reply:
 
 async def confirm_email_change(ask: Ask) -> Reply:
     collection = ask.auth_collection()
-    await ask.site.recovery.confirm_email_change(ask.site.catalog, await small_body(ask), collection)
+    body = await small_body(ask)
+    await ask.site.recovery.confirm_email_change(ask.site.catalog, body, ask.place, collection)
     return no_content()
 
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-
-from jinja2 import (
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    PackageLoader,
-    StrictUndefined,
-    select_autoescape,
-)
-from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup
+from typing import TYPE_CHECKING
 
 from backstay.settings import Meta
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATE = "mail/layout.html"
 
@@ -32,23 +25,19 @@ class Layout:
         self._folders = folders
 
     @cached_property
-    def _environment(self) -> Environment:
-        own = [FileSystemLoader(folder) for folder in self._folders]
-        return SandboxedEnvironment(
-            loader=ChoiceLoader([*own, PackageLoader("backstay.mail")]),
-            autoescape=select_autoescape(),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+    def _template(self) -> Template:
+        from backstay.rendering import environment
+
+        return environment("backstay.mail", self._folders).get_template(TEMPLATE)
 
     def render(self, body: str, *, subject: str, meta: Meta) -> str:
         """Return a whole HTML document.
 
         body: HTML, as the owner wrote it and `fill` filled it
         """
-        template = self._environment.get_template(TEMPLATE)
-        return template.render(
+        from markupsafe import Markup
+
+        return self._template.render(
             body=Markup(body),  # noqa: S704 - what was filled in is escaped
             subject=subject,
             app_name=meta.app_name,
