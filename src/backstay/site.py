@@ -25,10 +25,15 @@ from backstay.accounts.sign_in import SignIn
 from backstay.accounts.viewers import Viewers
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
+from backstay.catalog.fields import FileField
 from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes
+from backstay.collections.view_files import ViewFiles
 from backstay.errors import BadRequest, NotFound, SetupError
+from backstay.files import FileStore, Keeper, LocalStore
+from backstay.files.incoming import Incoming
+from backstay.files.thumbs import Thumbs
 from backstay.mail import Layout, PostOffice
 from backstay.outbox import Outbox
 from backstay.outbox.statements import TABLES as OUTBOX_TABLES
@@ -37,8 +42,10 @@ from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo, Viewer
 from backstay.records.bulk import Bulk, open_bulk
+from backstay.records.draft import RecordValues
 from backstay.records.query import RecordCall
 from backstay.records.reader import Reader
+from backstay.records.uploads import folder_of
 from backstay.records.writer import Writer
 from backstay.settings import Settings, decode, encode
 from backstay.stores.base import Store, Transaction
@@ -54,6 +61,8 @@ from backstay.stores.sqlite import SqliteOptions, SqliteStore
 
 DATABASE_FILE = "site.db"
 MAIL_FOLDER = "mails"
+STORAGE_FOLDER = "storage"
+INCOMING_FOLDER = ".incoming"
 SELECT_SETTINGS = Statement("SELECT value FROM _params WHERE id = 'settings'")
 SAVE_SETTINGS = Statement(
     "INSERT INTO _params (id, value, created, updated) VALUES ('settings', ?, ?, ?) "
@@ -88,12 +97,36 @@ class Site:
         self.hasher = Hasher()
         self.reader = Reader(store)
         self.schema_reader = Reader(store)
-        self.writer = Writer(store, self.reader, WriterHasher(self.hasher))
+        self.writer = Writer(store, self.reader, WriterHasher(self.hasher), lambda: self.keeper)
         self.book = self.writer.book
+        self._open_files(store)
         self.viewers = Viewers(store, self.book)
         self._open_accounts(store)
         self.changes = Changes(store, self.writer, self._publish)
         self._version = -1
+
+    def _open_files(self, store: Store) -> None:
+        incoming = Incoming(self.data / STORAGE_FOLDER / INCOMING_FOLDER)
+        self.local_files = LocalStore(self.data / STORAGE_FOLDER)
+        self.keeper = Keeper(store, self.outbox, self.book, self.files, incoming, self._fresh_catalog)
+        self.writer.observers.add(self.keeper)
+        self.thumbs = Thumbs(incoming)
+        self._view_files = ViewFiles(store, self.book)
+
+    async def files(self) -> FileStore:
+        """Return where files are kept, as the settings say now."""
+        return self.local_files
+
+    async def origin_folder(
+        self, collection: Collection, record: RecordValues, field: FileField, name: str
+    ) -> str:
+        """Return the folder of a file. A view's files are those of the records that it shows.
+
+        Raises NotFound where a view has lost them.
+        """
+        if not collection.is_view:
+            return folder_of(collection, str(record["id"]))
+        return await self._view_files.folder(self.catalog, collection, field.name, name)
 
     def _open_accounts(self, store: Store) -> None:
         people = People(self.writer)
@@ -224,12 +257,15 @@ async def open_site(
         await store.write(_prepare)
         site = Site(data, store, templates)
         await site.refresh()
+        await site.keeper.open()
         if works:
             site.outbox.start()
         try:
             yield site
         finally:
             await site.outbox.stop()
+            await site.thumbs.close()
+            site.keeper.incoming.close()
             site.hasher.close()
     finally:
         await store.close()

@@ -158,7 +158,7 @@ class Served:
         """Send a batch; `allow_batch` comes first."""
         return await self.send("POST", "/api/batch", who=who, body={"requests": list(requests)})
 
-    async def mails(self) -> list[Mail]:
+    async def mails(self) -> Sequence[Mail]:
         """Return the mails that the site has sent by now, those that wait for it included."""
         await self.site.outbox.drain()
         return mails_in(self.site.data / "mails")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backstay.accounts.mail_tokens import new_mail_token
+from backstay.accounts.mail_tokens import Kind, new_mail_token
 from backstay.accounts.recovery import MAILS_PER_NETWORK_MAX
 from backstay.plans.params import Statement
 from tests.api.shape import ANN
@@ -195,7 +195,7 @@ async def test_tokens_work_for_their_own_purpose_and_collection(site: Served, do
     assert people is not None
     record = await site.site.viewers.load(people, ANN)
     assert record is not None
-    own = {
+    own: dict[str, Kind] = {
         "confirm-verification": "verification",
         "confirm-password-reset": "passwordReset",
         "confirm-email-change": "emailChange",

@@ -131,7 +131,7 @@ async def test_a_delay_and_a_key(desk: Desk) -> None:
     assert desk.done == []
 
     async def job(tx: Transaction) -> bool:
-        await desk.outbox.hasten(tx, "post", "b")
+        await desk.outbox.hasten(tx, "post", prefix="b")
         return await desk.outbox.cancel(tx, "post", "a")
 
     assert await desk.site.store.write(job)

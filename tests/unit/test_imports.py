@@ -21,7 +21,7 @@ LADDER = (
     ("stores",),
     ("outbox",),
     ("records",),
-    ("accounts", "collections", "importing", "demo", "mail", "pages"),
+    ("accounts", "collections", "files", "importing", "demo", "mail", "pages"),
     ("site",),
     ("http",),
     ("app",),

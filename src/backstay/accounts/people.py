@@ -109,6 +109,9 @@ class KeyWatch:
             return
         await self._people.end(tx, change.catalog, change.collection, change.id, *END_WITH_KEY)
 
+    async def dropped(self, tx: Transaction, collection: Collection) -> None:
+        """Do nothing: the change of schema itself takes what belonged to its people."""
+
 
 def is_over(created: object, duration_s: float) -> bool:
     """Tell whether something that was made at a protocol date and lasts `duration_s` is over."""

@@ -266,6 +266,12 @@ class SignIn:
         )
         return issue(claims, signing_key(str(record["tokenKey"]), auth.authToken.secret))
 
+    def new_file_token(self, collection: Collection, record: RecordValues, duration_s: int) -> str:
+        """Sign a token for addresses of protected files."""
+        exp = int(datetime.now(UTC).timestamp()) + duration_s
+        claims = Claims(collection_id=collection.id, exp=exp, id=str(record["id"]), type="file")
+        return issue(claims, signing_key(str(record["tokenKey"]), auth_of(collection).fileToken.secret))
+
     async def satisfies(self, call: RecordCall, rule: str | None, record: RecordValues, fetch: Fetch) -> bool:
         """Tell whether an auth record satisfies a rule of its collection; None is never satisfied."""
         if not rule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -15,6 +16,8 @@ from backstay.records.statements import StatementBook
 from backstay.stores.base import Store
 
 VIEWERS_MAX = 4096
+OwnToken: TypeAlias = Literal["auth", "file"]
+"""The kinds of token that their owner holds; the others travel in mails."""
 
 
 class SignedIn(msgspec.Struct, frozen=True, eq=False):
@@ -42,24 +45,23 @@ class Viewers:
         self._store, self._book = store, book
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
-    async def find(self, catalog: Catalog, token: str) -> SignedIn | None:
-        """Return who an auth token stands for, or None for a guest."""
+    async def find(self, catalog: Catalog, token: str, type: OwnToken = "auth") -> SignedIn | None:
+        """Return who a token stands for that its owner holds, or None for a guest."""
         version = self._store.version()
         known = self._known.get(token)
         if known is not None and known.version == version and known.catalog is catalog:
-            if known.found.claims.exp > datetime.now(UTC).timestamp():
-                return known.found
-            return None
-        found = await self._look_up(catalog, token)
+            is_good = known.found.claims.exp > datetime.now(UTC).timestamp()
+            return known.found if is_good and known.found.claims.type == type else None
+        found = await self._look_up(catalog, token, type)
         if found is not None:
             self._known[token] = _Known(catalog, version, found)
             if len(self._known) > VIEWERS_MAX:
                 self._known.popitem(last=False)
         return found
 
-    async def _look_up(self, catalog: Catalog, token: str) -> SignedIn | None:
+    async def _look_up(self, catalog: Catalog, token: str, type: OwnToken) -> SignedIn | None:
         claims = read_unverified(token)
-        if claims is None or claims.type != "auth":
+        if claims is None or claims.type != type:
             return None
         collection = catalog.find(claims.collection_id)
         if collection is None or collection.auth is None or collection.id != claims.collection_id:
@@ -67,8 +69,9 @@ class Viewers:
         record = await self.load(collection, claims.id)
         if record is None:
             return None
-        key = signing_key(str(record["tokenKey"]), collection.auth.authToken.secret)
-        proven = verify(token, key, type="auth", now=datetime.now(UTC))
+        auth = collection.auth
+        secret = (auth.authToken if type == "auth" else auth.fileToken).secret
+        proven = verify(token, signing_key(str(record["tokenKey"]), secret), type=type, now=datetime.now(UTC))
         return SignedIn(Viewer(collection, record), proven, token) if proven else None
 
     async def load(self, collection: Collection, record_id: str) -> RecordValues | None:

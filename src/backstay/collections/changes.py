@@ -113,8 +113,7 @@ class Changes:
             old = work.find(collection_id)
             try:
                 await work.delete(old)
-                if old.is_auth:
-                    await self._disown(work, old)
+                await self._forget(work, old)
             except SchemaFault as fault:
                 raise BadRequest(DELETE_FAILED, hint=fault.reason) from fault
             await self._finish(tx)
@@ -171,8 +170,7 @@ class Changes:
                 message = f"Failed to import the collections configuration. Raw error:\n{reason}."
                 raise import_failure(message) from fault
             for old in plan.deleted:
-                if old.is_auth:
-                    await self._disown(work, old)
+                await self._forget(work, old)
             await self._finish(tx)
 
         await self._store.write(job)
@@ -193,9 +191,10 @@ class Changes:
     async def _work(self, tx: Transaction) -> _Work:
         return _Work(tx, self._store, await load_catalog(tx))
 
-    async def _disown(self, work: _Work, old: Collection) -> None:
-        """Delete the sign-in data of the users of an auth collection."""
-        for name in OWNED:
+    async def _forget(self, work: _Work, old: Collection) -> None:
+        """Do what follows when a collection has gone: its files, and the sign-in data of its users, go as well."""
+        await self._writer.observers.tell_dropped(work.tx, old)
+        for name in OWNED if old.is_auth else ():
             owner = work.catalog.find(name)
             if owner is not None:
                 await work.tx.execute(self._book.of(owner).disown, [old.id])

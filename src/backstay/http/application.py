@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from backstay.errors import NotFound, RequestError
-from backstay.http import account_pages, auth, batch, collections, records, recovery, settings, welcome
+from backstay.http import account_pages, auth, batch, collections, files, records, recovery, settings, welcome
 from backstay.http.rate_limits import RateLimiter
 from backstay.http.replies import COMMON_HEADERS, Reply, encode, error_reply
 from backstay.site import Site
@@ -132,6 +132,7 @@ def create_application(
         *collections.routes,
         *settings.routes,
         *batch.routes,
+        *files.routes,
         *account_pages.routes,
         *welcome.routes,
         *extra,

@@ -11,20 +11,24 @@ from urllib.parse import unquote
 import msgspec
 from starlette.routing import BaseRoute
 
+from backstay.catalog.casts import to_list
 from backstay.catalog.fields.base import REQUIRED
 from backstay.errors import BadRequest, Fault, Faults, Forbidden, NotFound, RequestError
 from backstay.http.bodies import parse_body
 from backstay.http.context import Ask, Door, Headers, query_values
+from backstay.http.records import uploads_for
 from backstay.http.replies import Reply
 from backstay.http.routing import Route
 from backstay.records.query import RecordCall, ViewQuery
-from backstay.records.writer import NO_FILES, Hashes
+from backstay.records.upload import Upload
+from backstay.records.writer import Hashes, with_new_id
 from backstay.stores.base import Transaction
 
 BODY_MAX_BYTES = 128 << 20
 """What `batch.maxBodySize` 0 stands for."""
 METHODS = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 _MANY = re.compile(r"/api/collections/([^/]+)/records")
+_FILE_KEY = re.compile(r"requests(?:\.(\d{1,4})|\[(\d{1,4})\])\.([^.]+)", re.ASCII)
 _ONE = re.compile(r"/api/collections/([^/]+)/records/([^/]+)")
 
 
@@ -69,14 +73,12 @@ async def batch(ask: Ask) -> Reply:
             "Batch requests are not allowed.", hint="A superuser can allow them: settings, batch.enabled."
         )
     try:
-        parsed = await parse_body(ask.request, limits.max_body_size or BODY_MAX_BYTES)
+        limit = limits.max_body_size or BODY_MAX_BYTES
+        parsed = await parse_body(ask.request, limit, incoming=ask.site.keeper.incoming)
     except BadRequest as exc:
         raise BadRequest("Failed to read the submitted batch data.", hint=exc.hint, at=exc.at) from exc
-    if parsed.uploads:
-        faults = dict.fromkeys(sorted(parsed.uploads), NO_FILES)
-        raise BadRequest("Batch transaction failed.", faults, hint="Send the batch without files.")
-    items = _read(parsed.values, limits.max_requests)
     try:
+        items = with_files(_read(parsed.values, limits.max_requests), parsed.files)
         async with asyncio.timeout(limits.timeout):
             return Reply(await _run(ask, items))
     except Failed as exc:
@@ -84,6 +86,28 @@ async def batch(ask: Ask) -> Reply:
         raise BadRequest("Batch transaction failed.", {"requests": {str(exc.position): fault}}) from exc
     except TimeoutError as exc:
         raise BadRequest("Batch transaction failed.", hint=f"It took over {limits.timeout} s.") from exc
+    finally:
+        if parsed.files:
+            await asyncio.to_thread(parsed.close)
+
+
+def with_files(
+    items: list[BatchItem], files: Mapping[str, list[Upload]]
+) -> list[tuple[BatchItem, dict[str, list[Upload]]]]:
+    """Return requests, each with the files that came for it under `requests.N.field` or `requests[N].field`."""
+    bodies = [dict(item.body or {}) for item in items]
+    own: list[dict[str, list[Upload]]] = [{} for _ in items]
+    for key, uploads in files.items():
+        found = _FILE_KEY.fullmatch(key)
+        position = int(found[1] or found[2]) if found else len(items)
+        if found is not None and position < len(items):
+            name, body = found[3], bodies[position]
+            body[name] = [*to_list(body.get(name)), *(upload.name for upload in uploads)]
+            own[position].setdefault(name, []).extend(uploads)
+    return [
+        (msgspec.structs.replace(item, body=body) if body else item, sent)
+        for item, body, sent in zip(items, bodies, own, strict=True)
+    ]
 
 
 def _read(values: Mapping[str, Any], most: int) -> list[BatchItem]:
@@ -127,11 +151,11 @@ def _item_faults(item: BatchItem) -> Faults:
     return faults
 
 
-async def _run(ask: Ask, items: list[BatchItem]) -> bytes:
+async def _run(ask: Ask, items: list[tuple[BatchItem, dict[str, list[Upload]]]]) -> bytes:
     writes: list[Write] = []
-    for position, item in enumerate(items):
+    for position, (item, files) in enumerate(items):
         try:
-            writes.append(await _understand(ask, item))
+            writes.append(await _understand(ask, item, files))
         except RequestError as exc:
             raise Failed(position, exc) from exc
 
@@ -144,10 +168,11 @@ async def _run(ask: Ask, items: list[BatchItem]) -> bytes:
                 raise Failed(position, exc) from exc
         return answers
 
-    return b"[" + b",".join(await ask.site.store.write(job)) + b"]"
+    async with ask.site.writer.keeping([write.call for write in writes if write.method != "DELETE"]):
+        return b"[" + b",".join(await ask.site.store.write(job)) + b"]"
 
 
-async def _understand(ask: Ask, item: BatchItem) -> Write:
+async def _understand(ask: Ask, item: BatchItem, files: Mapping[str, list[Upload]]) -> Write:
     """Find the collection and the record that a request is for, and hash its passwords. Raises RequestError."""
     path, _, raw_query = item.url.partition("?")
     many, one = _MANY.fullmatch(path), _ONE.fullmatch(path)
@@ -171,7 +196,8 @@ async def _understand(ask: Ask, item: BatchItem) -> Write:
     if item.method == "PUT" and body.get("id"):
         record_id = str(body["id"])
     view = ViewQuery(query.get("expand", ""), query.get("fields", ""))
-    call = RecordCall(ask.site.catalog, collection, info, record_id, body, view)
+    uploads = uploads_for(collection, files)
+    call = with_new_id(RecordCall(ask.site.catalog, collection, info, record_id, body, view, uploads))
     hashes = Hashes() if item.method == "DELETE" else await ask.site.writer.prepare(call)
     return Write(item.method, call, hashes)
 

@@ -6,45 +6,55 @@ numbers are told by their look, and whose repeated keys become lists.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+import msgspec
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from backstay.catalog import Collection
+from backstay.catalog.casts import to_list
 from backstay.catalog.fields import EditorField, FileField, JsonField, editor, file
 from backstay.catalog.fields import json as json_field
 from backstay.errors import BadRequest, TooLarge
+from backstay.files.incoming import Incoming
+from backstay.files.kinds import HEAD_BYTES, ending_of, kind_of
+from backstay.files.names import stored_name
+from backstay.records.upload import Upload
 from backstay.strict_json import SAFE_DIGITS, read_json
 
 BODY_MAX_BYTES = 32 << 20
 FORM_FIELDS_MAX = 1000
 FORM_FILES_MAX = 100
 FORM_PART_MAX_BYTES = 8 << 20
+ORIGINAL_MAX_CHARS = 255
 PAYLOAD_KEY = "@jsonPayload"
 UNSUPPORTED = "Unsupported Content-Type."
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,15})(?:\.\d{1,17})?")
 
 
-class ParsedBody:
-    """What a request's body holds: its values, and the files that were uploaded with it, by their key."""
+class ParsedBody(msgspec.Struct, frozen=True, eq=False):
+    """What a request's body holds: its values, and the files that came with it, by their key.
 
-    __slots__ = ("files", "values")
+    In the values, the names under which files would be stored stand beside what else was sent for their key.
+    """
 
-    def __init__(self, values: dict[str, Any], files: dict[str, list[UploadFile]] | None = None) -> None:
-        self.values = values
-        self.files = files or {}
+    values: dict[str, Any]
+    files: dict[str, list[Upload]] = {}
 
-    @property
-    def uploads(self) -> frozenset[str]:
-        """The keys under which files came; a form's empty file input brings none."""
-        named = (key for key, files in self.files.items() if any(file.filename for file in files))
-        return frozenset(named)
+    def close(self) -> None:
+        """Remove the files that nobody has taken."""
+        for uploads in self.files.values():
+            for upload in uploads:
+                upload.path.unlink(missing_ok=True)
 
 
 def parse_json(raw: bytes) -> Any:
@@ -76,12 +86,19 @@ async def read_body(request: Request, limit: int = BODY_MAX_BYTES) -> bytes:
 
 
 async def parse_body(
-    request: Request, limit: int = BODY_MAX_BYTES, *, null_is_empty: bool = True
+    request: Request,
+    limit: int = BODY_MAX_BYTES,
+    *,
+    null_is_empty: bool = True,
+    incoming: Incoming | None = None,
 ) -> ParsedBody:
-    """Read a body into an object, whatever its kind. Raises BadRequest or TooLarge."""
+    """Read a body into an object, whatever its kind. Raises BadRequest or TooLarge.
+
+    incoming: where files may wait, which are left out without it; `close` the body when it is done with
+    """
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
     if kind == "multipart/form-data":
-        return await _parse_multipart(request, limit)
+        return await _parse_multipart(request, limit, incoming)
     raw = await read_body(request, limit)
     if not raw:
         return ParsedBody({})
@@ -139,7 +156,16 @@ def _limited(receive: Receive, limit: int) -> Receive:
 class _WholeMultipart(MultiPartParser):
     """Refuses a body that ends before its last boundary: it was cut off on its way."""
 
+    incoming: Incoming | None = None
     _has_begun = _has_ended = False
+
+    def on_headers_finished(self) -> None:
+        """Let a file wait on the disk where it will be kept: it may be large, and a spool lies in memory first."""
+        super().on_headers_finished()
+        part = self._current_part
+        if part.file is not None and self.incoming is not None:
+            part.file.file.close()
+            part.file.file = self.incoming.new_path().open("w+b")
 
     def on_part_begin(self) -> None:
         self._has_begun = True
@@ -151,12 +177,11 @@ class _WholeMultipart(MultiPartParser):
     async def parse(self) -> FormData:
         form = await super().parse()
         if self._has_begun and not self._has_ended:
-            await form.close()
             raise MultiPartException("The last boundary is missing.")
         return form
 
 
-async def _parse_multipart(request: Request, limit: int) -> ParsedBody:
+async def _parse_multipart(request: Request, limit: int, incoming: Incoming | None) -> ParsedBody:
     if declared_length(request) > limit:
         raise TooLarge
     if _charset(request) not in {"", "utf-8", "utf8", "us-ascii"}:
@@ -168,18 +193,51 @@ async def _parse_multipart(request: Request, limit: int) -> ParsedBody:
         max_fields=FORM_FIELDS_MAX,
         max_part_size=FORM_PART_MAX_BYTES,
     )
+    parser.incoming = incoming
     try:
         form = await parser.parse()
-    except (MultiPartException, ValueError, KeyError, AssertionError) as exc:
-        raise BadRequest(hint="The multipart body can't be read.", at="body") from exc
+        return await asyncio.to_thread(_read_form, form, incoming)
+    except BaseException as exc:
+        await asyncio.to_thread(_discard, parser.items)
+        if isinstance(exc, MultiPartException | ValueError | KeyError | AssertionError):
+            raise BadRequest(hint="The multipart body can't be read.", at="body") from exc
+        raise
+
+
+def _read_form(form: FormData, incoming: Incoming | None) -> ParsedBody:
+    """Look at the files of a form, in a thread: name them, and tell what they are by their content."""
     texts: list[tuple[str, str]] = []
-    files: dict[str, list[UploadFile]] = {}
+    files: dict[str, list[Upload]] = {}
     for key, value in form.multi_items():
         if isinstance(value, str):
             texts.append((key, value))
-        else:
-            files.setdefault(key, []).append(value)
-    return ParsedBody(form_values(texts), files)
+        elif incoming is not None and value.filename:
+            files.setdefault(key, []).append(_upload(value))
+        else:  # a form's empty file input
+            _discard([(key, value)])
+    values = form_values(texts)
+    for key, uploads in files.items():
+        values[key] = [*to_list(values.get(key)), *(upload.name for upload in uploads)]
+    return ParsedBody(values, files)
+
+
+def _upload(file: UploadFile) -> Upload:
+    head = file.file.read(HEAD_BYTES)
+    size = file.file.seek(0, os.SEEK_END)
+    file.file.close()
+    kind, original = kind_of(head), file.filename or ""
+    name = stored_name(original, ending_of(kind))
+    return Upload(name, original[:ORIGINAL_MAX_CHARS], size, kind, Path(str(file.file.name)))
+
+
+def _discard(items: Iterable[tuple[str, str | UploadFile]]) -> None:
+    """Close the files of a form that is not taken, and remove them."""
+    for _, value in items:
+        if isinstance(value, UploadFile):
+            name = getattr(value.file, "name", None)
+            value.file.close()
+            if isinstance(name, str):
+                Path(name).unlink(missing_ok=True)
 
 
 def form_values(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:

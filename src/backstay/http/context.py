@@ -10,17 +10,18 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backstay.accounts.places import Place
 from backstay.accounts.viewers import SignedIn, viewer_of
 from backstay.catalog import Collection
 from backstay.errors import BadRequest, Forbidden, NotFound, RequestError, Unauthorized
 from backstay.http.addresses import client_address, is_among
-from backstay.http.replies import Reply, error_reply
+from backstay.http.replies import error_reply
 from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import RequestInfo, Viewer
 from backstay.records.query import ListQuery, RecordCall, ViewQuery
+from backstay.records.upload import Uploads
 from backstay.site import Site
 from backstay.stores.base import StoreError
 
@@ -197,12 +198,18 @@ class Ask:
         body: Mapping[str, Any] | None = None,
         *,
         record_id: str = "",
-        uploads: frozenset[str] = frozenset(),
+        uploads: Uploads | None = None,
     ) -> RecordCall:
         """Return what is asked of the collection in the path. Raises NotFound."""
         info = self.info(body)
         return RecordCall(
-            self.site.catalog, self.collection(), info, record_id, body or {}, self.view_query(), uploads
+            self.site.catalog,
+            self.collection(),
+            info,
+            record_id,
+            body or {},
+            self.view_query(),
+            uploads or {},
         )
 
     def list_query(self) -> ListQuery:
@@ -216,7 +223,8 @@ class Ask:
 
 
 _PLAIN_VIEW = ViewQuery()
-Handler: TypeAlias = Callable[[Ask], Awaitable[Reply]]
+Handler: TypeAlias = Callable[[Ask], Awaitable[ASGIApp]]
+"""What a door does: it returns the answer, which is an ASGI application; mostly a `Reply`."""
 
 
 class Door:
@@ -238,7 +246,7 @@ class Door:
             await ask.identify()
             if site.settings.rate_limits.enabled:
                 self._limit(ask)
-            reply = await self._handler(ask)
+            reply: ASGIApp = await self._handler(ask)
         except RequestError as exc:
             reply = error_reply(exc)
         except ClientDisconnect:

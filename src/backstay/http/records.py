@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
 from starlette.routing import BaseRoute
 
-from backstay.http.bodies import parse_body, record_limit
+from backstay.catalog import Collection
+from backstay.http.bodies import ParsedBody, parse_body, record_limit
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, no_content
 from backstay.http.routing import Route
+from backstay.records.upload import Upload, Uploads
 
 
 async def list_records(ask: Ask) -> Reply:
@@ -20,14 +26,36 @@ async def view_record(ask: Ask) -> Reply:
 
 
 async def create_record(ask: Ask) -> Reply:
-    body = await parse_body(ask.request, record_limit(ask.collection()))
-    return Reply(await ask.site.writer.create(ask.call(body.values, uploads=body.uploads)))
+    async with record_body(ask) as body:
+        call = ask.call(body.values, uploads=uploads_for(ask.collection(), body.files))
+        return Reply(await ask.site.writer.create(call))
 
 
 async def update_record(ask: Ask) -> Reply:
-    body = await parse_body(ask.request, record_limit(ask.collection()))
-    call = ask.call(body.values, record_id=ask.path("id"), uploads=body.uploads)
-    return Reply(await ask.site.writer.update(call))
+    async with record_body(ask) as body:
+        uploads = uploads_for(ask.collection(), body.files)
+        call = ask.call(body.values, record_id=ask.path("id"), uploads=uploads)
+        return Reply(await ask.site.writer.update(call))
+
+
+@asynccontextmanager
+async def record_body(ask: Ask) -> AsyncIterator[ParsedBody]:
+    """Read a record's body; the files that came with it and were not taken go with the block."""
+    limit = record_limit(ask.collection())
+    body = await parse_body(ask.request, limit, incoming=ask.site.keeper.incoming)
+    try:
+        yield body
+    finally:
+        if body.files:
+            await asyncio.to_thread(body.close)
+
+
+def uploads_for(collection: Collection, files: Mapping[str, Sequence[Upload]]) -> Uploads:
+    """Return the files that came under the name of a file field, or with a modifier that adds to it."""
+    keys = {
+        key for field in collection.file_fields for key in (field.name, f"{field.name}+", f"+{field.name}")
+    }
+    return {upload.name: upload for key in files if key in keys for upload in files[key]}
 
 
 async def delete_record(ask: Ask) -> Reply:

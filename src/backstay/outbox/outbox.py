@@ -33,6 +33,8 @@ LEASE_S = 120.0
 AT_ONCE_MAX = 8
 """Effects that one process works on at a time."""
 ERROR_MAX_CHARS = 1000
+KEY_END = "\U0010ffff"
+"""Follows every character of a key."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
@@ -107,12 +109,9 @@ class Outbox:
         """Take back the effects with a key that have not been done. Tells whether there were any."""
         return bool(await tx.execute(sql.CANCEL, [topic, key]))
 
-    async def hasten(self, tx: Transaction, topic: str, key: str = "") -> None:
-        """Make the effects of a topic due at once that wait for their first try; with a key, only those."""
-        if key:
-            await tx.execute(sql.HASTEN_KEY, [self._now(), topic, key])
-        else:
-            await tx.execute(sql.HASTEN, [self._now(), topic])
+    async def hasten(self, tx: Transaction, topic: str, *, prefix: str) -> None:
+        """Make the effects of a topic due at once that wait for their first try, and whose key starts so."""
+        await tx.execute(sql.HASTEN, [self._now(), topic, prefix, prefix + KEY_END])
         tx.after_commit(self._awake.set)
 
     # -- doing ----------------------------------------------------------------------------------------------

@@ -15,9 +15,8 @@ TABLES = (
 
 ADD = Statement("INSERT INTO _outbox (topic, key, payload, due, created) VALUES (?, ?, ?, ?, ?)")
 CANCEL = Statement("DELETE FROM _outbox WHERE topic = ? AND key = ? AND failed = FALSE")
-HASTEN = Statement("UPDATE _outbox SET due = ? WHERE topic = ? AND failed = FALSE AND attempts = 0")
-HASTEN_KEY = Statement(
-    "UPDATE _outbox SET due = ? WHERE topic = ? AND key = ? AND failed = FALSE AND attempts = 0"
+HASTEN = Statement(
+    "UPDATE _outbox SET due = ? WHERE topic = ? AND key >= ? AND key < ? AND failed = FALSE AND attempts = 0"
 )
 DUE = Statement(
     "SELECT id, topic, payload, attempts FROM _outbox WHERE failed = FALSE AND due <= ? ORDER BY due, id LIMIT ?"

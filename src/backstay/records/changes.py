@@ -47,6 +47,10 @@ class Observer(Protocol):
         """Do what follows from a change, within its transaction: what this raises undoes the write."""
         ...
 
+    async def dropped(self, tx: Transaction, collection: Collection) -> None:
+        """Do what follows when a whole collection is deleted; its records are not told one by one."""
+        ...
+
 
 class Observers:
     """All observers of one site, in the order in which they are told."""
@@ -66,3 +70,8 @@ class Observers:
         for observer in self._all:
             if observer.watches(change.collection):
                 await observer.changed(tx, change)
+
+    async def tell_dropped(self, tx: Transaction, collection: Collection) -> None:
+        """Tell everybody that a collection is deleted."""
+        for observer in self._all:
+            await observer.dropped(tx, collection)

@@ -10,6 +10,8 @@ from backstay.catalog.fields.base import REQUIRED
 from backstay.errors import Fault
 from backstay.records.draft import Draft
 from backstay.records.statements import StatementBook
+from backstay.records.upload import Uploads
+from backstay.records.uploads import check_upload
 from backstay.stores.base import Transaction
 
 MISSING_RECORDS = Fault(
@@ -27,13 +29,16 @@ _encode = msgspec.json.Encoder().encode
 
 
 async def check_draft(
-    tx: Transaction, catalog: Catalog, book: StatementBook, draft: Draft
+    tx: Transaction, catalog: Catalog, book: StatementBook, draft: Draft, uploads: Uploads
 ) -> dict[str, Fault]:
-    """Return the faults of a draft by field."""
+    """Return the faults of a draft by field.
+
+    uploads: the files that came with it
+    """
     faults: dict[str, Fault] = {}
     is_new = draft.is_new
     for field in draft.collection.fields:
-        fault = _check_alone(draft, field, new=is_new)
+        fault = _check_alone(draft, field, uploads, new=is_new)
         if fault is None and isinstance(field, RelationField):
             fault = await _check_relation(tx, catalog, book, draft, field)
         if fault is None and is_new and field.name == "id" and "id" in draft.sent:
@@ -43,16 +48,23 @@ async def check_draft(
     return faults
 
 
-def _check_alone(draft: Draft, field: Field, *, new: bool) -> Fault | None:
+def _check_alone(draft: Draft, field: Field, uploads: Uploads, *, new: bool) -> Fault | None:
     value = draft.values[field.name]
     if isinstance(field, PasswordField):
         return _check_password(draft, field)
     if field.name == "id" and draft.old is not None:
         return PK_CHANGE if value != draft.old["id"] else None
     if isinstance(field, FileField):
-        kept = field.items(draft.old[field.name]) if draft.old else []
-        return field.check(value, new=new) or field.check_names(value, kept)
+        return field.check(value, new=new) or _check_files(draft, field, uploads)
     return field.check(value, new=new)
+
+
+def _check_files(draft: Draft, field: FileField, uploads: Uploads) -> Fault | None:
+    """Refuse names that the record did not have and no upload has, and uploads that the field does not take."""
+    kept = field.items(draft.old[field.name]) if draft.old else []
+    names = field.items(draft.values[field.name])
+    faults = (check_upload(field, uploads[name]) for name in names if name in uploads)
+    return field.check_names(names, [*kept, *uploads]) or next(filter(None, faults), None)
 
 
 def _check_password(draft: Draft, field: PasswordField) -> Fault | None:

@@ -80,13 +80,19 @@ def zero_values(collection: Collection) -> RecordValues:
 
 
 def draft_record(
-    collection: Collection, body: Body, old: RecordValues | None, *, superuser: bool, now: datetime
+    collection: Collection,
+    body: Body,
+    old: RecordValues | None,
+    *,
+    superuser: bool,
+    now: datetime,
+    new_id: str = "",
 ) -> Draft:
     """Apply a body to a record, or to a new one when `old` is None. Never fails; `check` finds what is wrong.
 
     Hidden fields are the superusers' to write; for others they are left as they are.
     """
-    values = dict(old) if old is not None else zero_values(collection)
+    values = dict(old) if old is not None else zero_values(collection) | {"id": new_id}
     draft = Draft(collection, values, old, set(), {}, {})
     has_modifiers = any(key[:1] == "+" or key[-1:] in {"+", "-"} for key in body)
     for field in collection.fields:

@@ -10,6 +10,7 @@ import msgspec
 from backstay.catalog import Catalog, Collection
 from backstay.plans.limits import PER_PAGE_DEFAULT
 from backstay.plans.request import RequestInfo
+from backstay.records.upload import Uploads
 
 Body: TypeAlias = Mapping[str, Any]
 """What a client sent: field names and modifiers, with JSON values."""
@@ -38,7 +39,8 @@ class RecordCall(msgspec.Struct, frozen=True, eq=False):
     """One operation on a collection's records: by whom, on which, with what, and how to answer.
 
     record_id: '' for a new record
-    uploads:   the fields for which the body brought files, with their modifiers
+    uploads:   the files that came with the body, whose names stand in it
+    new_id:    the id for a new record whose body names none; '' makes one
     """
 
     catalog: Catalog
@@ -47,7 +49,8 @@ class RecordCall(msgspec.Struct, frozen=True, eq=False):
     record_id: str = ""
     body: Body = {}
     query: ViewQuery = ViewQuery()
-    uploads: frozenset[str] = frozenset()
+    uploads: Uploads = {}
+    new_id: str = ""
 
     def by(self, info: RequestInfo) -> RecordCall:
         """Return the same call with another view of the request."""

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from backstay.catalog import Collection
-from backstay.catalog.fields import DbValue, RelationField
+from backstay.catalog.fields import DbValue
+from backstay.catalog.fields.lists import ListField
 from backstay.plans.dialects.base import Dialect, Expression
 from backstay.plans.params import Statement
 from backstay.plans.tables import table_of
@@ -101,8 +102,8 @@ class RowStatements:
         value = column.collate(collation) if collation else column
         return self._compile(sa.select(*self._columns()).where(value == sa.bindparam("value")))
 
-    def referring(self, field: RelationField) -> Statement:
-        """Return what finds the records whose `field` holds an id, as rows for `read`."""
+    def referring(self, field: ListField) -> Statement:
+        """Return what finds the records whose `field` holds an id or a name, as rows for `read`."""
         columns = self._columns()
         column = self._table.c[field.name]
         if not field.is_list:

@@ -6,7 +6,8 @@ update is lost to another. Only passwords are hashed before it, since that takes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -14,8 +15,9 @@ import msgspec
 
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import to_text
-from backstay.catalog.fields import DbValue, Field, PasswordField
-from backstay.errors import BadRequest, Fault, Forbidden, NotFound, Unavailable
+from backstay.catalog.fields import DbValue, Field, PasswordField, TextField
+from backstay.catalog.patterns import generate
+from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
 from backstay.plans.params import Statement, Values, bind
 from backstay.records.auth_fields import check_auth_draft, rotate_token_key
@@ -28,6 +30,8 @@ from backstay.records.query import RecordCall
 from backstay.records.reader import ONLY_SUPERUSERS, Reader
 from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
+from backstay.records.upload import Upload
+from backstay.records.uploads import FileKeeper, check_upload, folder_of, names_in
 from backstay.stores.base import Store, Transaction, UniqueViolation
 from backstay.stores.catalog import load_catalog, load_version
 
@@ -35,8 +39,6 @@ CREATE_FAILED = "Failed to create record."
 UPDATE_FAILED = "Failed to update record."
 DELETE_FAILED = "Failed to delete record."
 VIEW_REFUSED = "Unsupported collection type."
-NO_FILES = Fault("validation_invalid_file", "This version does not store files yet.")
-"""Uploads are refused instead of dropped: a record never names a file that is not there."""
 LAST_SUPERUSER = "You can't delete the only existing superuser."
 _COUNT_SUPERUSERS = Statement("SELECT count(*) FROM _superusers")
 
@@ -63,8 +65,10 @@ class Hashes(msgspec.Struct, frozen=True, eq=False):
 class Writer:
     """Writes records of one store."""
 
-    def __init__(self, store: Store, reader: Reader, hasher: PasswordHasher) -> None:
-        self._store, self._reader, self._hasher = store, reader, hasher
+    def __init__(
+        self, store: Store, reader: Reader, hasher: PasswordHasher, files: Callable[[], FileKeeper]
+    ) -> None:
+        self._store, self._reader, self._hasher, self._files = store, reader, hasher, files
         self.book = StatementBook(store.dialect)
         self.observers = Observers()
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
@@ -74,12 +78,31 @@ class Writer:
     async def create(self, call: RecordCall) -> bytes:
         """Create a record and return it. Raises BadRequest with all faults, Forbidden for superusers' collections."""
         check_writable(call, call.collection.createRule)
+        call = with_new_id(call)
         hashes = await self.prepare(call)
 
         async def job(tx: Transaction) -> bytes:
             return await self.create_within(tx, call, hashes)
 
-        return await self._store.write(job)
+        async with self.keeping([call]):
+            return await self._store.write(job)
+
+    @asynccontextmanager
+    async def keeping(self, calls: Sequence[RecordCall]) -> AsyncIterator[None]:
+        """Keep the files of calls while they are written, and drop them when that fails."""
+        kept: list[tuple[str, list[Upload]]] = []
+        try:
+            for call in calls:
+                uploads = worth_keeping(call)
+                if uploads:
+                    folder = folder_of(call.collection, call.record_id or call.new_id)
+                    kept.append((folder, uploads))
+                    await self._files().keep(folder, uploads)
+            yield
+        except BaseException:
+            for folder, uploads in kept:
+                await self._files().drop(folder, [upload.name for upload in uploads])
+            raise
 
     async def create_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Create a record in a transaction of the caller's."""
@@ -94,6 +117,7 @@ class Writer:
         statements = self.book.of(collection)
         draft.take_hashes(hashes.new)
         await self._run(tx, draft, statements.insert, statements.bind(draft.values), CREATE_FAILED)
+        await self._take_files(tx, call, draft)
         if self.observers.watch(collection):
             change = Change("create", call.catalog, collection, old=None, new=draft.values)
             await self.observers.tell(tx, change)
@@ -101,7 +125,22 @@ class Writer:
 
     def _draft(self, call: RecordCall, old: RecordValues | None) -> Draft:
         superuser = call.info.viewer.is_superuser
-        return draft_record(call.collection, call.body, old, superuser=superuser, now=datetime.now(UTC))
+        return draft_record(
+            call.collection,
+            call.body,
+            old,
+            superuser=superuser,
+            now=datetime.now(UTC),
+            new_id=call.new_id,
+        )
+
+    async def _take_files(self, tx: Transaction, call: RecordCall, draft: Draft) -> None:
+        """Let those files stay which the record names by now."""
+        if call.uploads:
+            folder, sent = folder_of(draft.collection, draft.id), set(call.uploads)
+            used = names_in(draft.collection, draft.values) & sent
+            await self._files().take(tx, folder, used)
+            await self._files().leave(tx, folder, sent - used)
 
     # -- changing -------------------------------------------------------------------------------------------
 
@@ -113,7 +152,8 @@ class Writer:
         async def job(tx: Transaction) -> bytes:
             return await self.update_within(tx, call, hashes)
 
-        return await self._store.write(job)
+        async with self.keeping([call]):
+            return await self._store.write(job)
 
     async def update_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Change a record in a transaction of the caller's."""
@@ -126,6 +166,7 @@ class Writer:
         await self._check(tx, call, draft, hashes, UPDATE_FAILED)
         draft.take_hashes(hashes.new)
         await self._save_changes(tx, call.catalog, draft)
+        await self._take_files(tx, call, draft)
         return await self._reader.view_within(tx.fetch, call)
 
     async def change_within(
@@ -291,9 +332,7 @@ class Writer:
         """Raise BadRequest with all faults of a draft."""
         if draft.collection.is_auth:
             await self._check_auth(tx, call, draft, hashes, message)
-        faults = await check_draft(tx, call.catalog, self.book, draft)
-        names = {key.strip("+") for key in call.uploads}
-        faults |= {field.name: NO_FILES for field in draft.collection.file_fields if field.name in names}
+        faults = await check_draft(tx, call.catalog, self.book, draft, call.uploads)
         if faults:
             raise BadRequest(message, faults)
 
@@ -318,6 +357,28 @@ class Writer:
         except UniqueViolation as exc:
             faults = await find_duplicates(tx, self._store.dialect, self.book, draft)
             raise BadRequest(message, faults) from exc
+
+
+def with_new_id(call: RecordCall) -> RecordCall:
+    """Return a call with the id that its new record will have, where files must know it beforehand."""
+    sent = call.body.get("id")
+    if not call.uploads or call.record_id:
+        return call
+    if sent:
+        return msgspec.structs.replace(call, new_id=to_text(sent))
+    field = call.collection.by_name["id"]
+    pattern = field.autogeneratePattern if isinstance(field, TextField) else ""
+    return msgspec.structs.replace(call, new_id=generate(pattern)) if pattern else call
+
+
+def worth_keeping(call: RecordCall) -> list[Upload]:
+    """Return the files of a call that may be taken; those that every field refuses are not stored at all."""
+    record_id = call.record_id or call.new_id
+    id_field, fields = call.collection.by_name["id"], call.collection.file_fields
+    if not record_id or (not call.record_id and id_field.check(record_id, new=True) is not None):
+        return []
+    uploads = call.uploads.values()
+    return [upload for upload in uploads if any(check_upload(field, upload) is None for field in fields)]
 
 
 def check_writable(call: RecordCall, rule: str | None) -> None:
