@@ -13,7 +13,9 @@ from pathlib import Path
 
 import apsw
 
+from backstay.accounts.codes import Codes
 from backstay.accounts.delays import Delays
+from backstay.accounts.linking import Linking
 from backstay.accounts.one_time import OneTime
 from backstay.accounts.orders import Orders
 from backstay.accounts.origins import Origins
@@ -35,6 +37,9 @@ from backstay.files import FileStore, Keeper, LocalStore
 from backstay.files.incoming import Incoming
 from backstay.files.thumbs import Thumbs
 from backstay.mail import Layout, PostOffice
+from backstay.oauth2 import Exchange
+from backstay.oauth2.avatars import Avatars
+from backstay.outbound import Outbound
 from backstay.outbox import Outbox
 from backstay.outbox.statements import TABLES as OUTBOX_TABLES
 from backstay.pages import Pages
@@ -137,6 +142,11 @@ class Site:
         self.sign_in = SignIn(store, self.reader, people, self.hasher, delays, origins)
         self.recovery = Recovery(store, people, self.hasher, orders, delays)
         self.one_time = OneTime(store, people, self.hasher, orders, self.recovery, self.sign_in)
+        self.outbound = Outbound()
+        self.codes = Codes(store, delays)
+        self.exchange = Exchange(self.outbound)
+        avatars = Avatars(self.outbound, self.keeper.incoming.receive)
+        self.linking = Linking(store, people, self.writer, self.hasher, self.sign_in, avatars)
 
     async def _fresh_catalog(self) -> Catalog:
         await self.refresh()
@@ -264,6 +274,7 @@ async def open_site(
             yield site
         finally:
             await site.outbox.stop()
+            await site.outbound.close()
             await site.thumbs.close()
             site.keeper.incoming.close()
             site.hasher.close()

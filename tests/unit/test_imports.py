@@ -14,14 +14,14 @@ ROOT = Path(backstay.__file__).parent
 
 LADDER = (
     ("errors",),
-    ("overlay", "checks", "options", "folders", "strict_json", "rendering"),
+    ("overlay", "checks", "options", "folders", "strict_json", "rendering", "outbound"),
     ("settings", "filters"),
     ("catalog",),
     ("plans",),
     ("stores",),
     ("outbox",),
     ("records",),
-    ("accounts", "collections", "files", "importing", "demo", "mail", "pages"),
+    ("accounts", "collections", "files", "importing", "demo", "mail", "oauth2", "pages"),
     ("site",),
     ("http",),
     ("app",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from backstay.accounts.recent import Fetch
@@ -63,6 +64,15 @@ class People:
         record = zero_values(collection) | {"id": generate(pattern or "[a-z0-9]{15}")} | given
         await self._writer.insert_within(tx, catalog, collection, record)
         return record
+
+    async def where(
+        self, fetch: Fetch, collection: Collection, values: Mapping[str, object]
+    ) -> list[RecordValues]:
+        """Return the records of a system collection whose fields have the given texts."""
+        statements = self.book.of(collection)
+        names = tuple(values)
+        rows = await fetch(statements.where(names), [str(values[name]) for name in names])
+        return [statements.read(row) for row in rows]
 
     async def owned(
         self, fetch: Fetch, owned: Collection, collection: Collection, record_id: str

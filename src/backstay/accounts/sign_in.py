@@ -38,8 +38,9 @@ FAILED = "Failed to authenticate."
 NOT_ALLOWED = "The request doesn't satisfy the collection requirements to authenticate."
 NO_PASSWORDS = "The collection is not configured to allow password authentication."
 
-Before: TypeAlias = Callable[[Transaction, RecordValues], Awaitable[RecordValues]]
-"""What a way of signing in does first within the transaction: uses up its proof, and returns the record to go on with."""
+Step: TypeAlias = Callable[[Transaction, RecordValues], Awaitable[RecordValues]]
+"""What a way of signing in does within the transaction; it returns the record to go on with."""
+Make: TypeAlias = Callable[[Transaction], Awaitable[RecordValues]]
 
 
 class MfaRequired(RequestError):
@@ -58,18 +59,23 @@ class MfaRequired(RequestError):
 class Proven(msgspec.Struct, frozen=True, eq=False):
     """Somebody who has proven to be a record's owner.
 
+    record:  None where `make` makes it
     method:  how, as `_mfas` names it
     attempt: what was counted before the proof was looked at, to be taken back
-    before:  see `Before`
+    make:    creates the record within the transaction
+    before:  uses up the proof
+    after:   does what follows when the account is theirs alone
     reads:   the address whose mails they have shown to read
     meta:    what else the answer tells
     """
 
-    record: RecordValues
+    record: RecordValues | None
     method: str
     place: Place
     attempt: Attempt | None = None
-    before: Before | None = None
+    make: Make | None = None
+    before: Step | None = None
+    after: Step | None = None
     reads: str = ""
     meta: Any = None
 
@@ -168,6 +174,8 @@ class SignIn:
             waiting = await self._second_factor(tx, call, record, proven.method) if wants_second else ""
             if newly_verified and not wants_second:
                 record = await self._take_over(tx, call, record)
+            if proven.after is not None:
+                record = await proven.after(tx, record)
             if not waiting:
                 await self._origins.note(tx, call.catalog, call.collection, record, proven.place)
             return record, waiting
@@ -182,6 +190,9 @@ class SignIn:
     async def _current(self, tx: Transaction, call: RecordCall, proven: Proven) -> RecordValues:
         """Return the proven record as it is now. Refuses when its tokens have been ended since it was read."""
         known = proven.record
+        if known is None:
+            assert proven.make is not None, "there is a record, or something that makes one"
+            return await proven.make(tx)
         record = await self._people.load(tx.fetch, call.collection, str(known["id"]))
         if record is None or record["tokenKey"] != known["tokenKey"]:
             raise BadRequest(FAILED)

@@ -12,7 +12,19 @@ import secrets
 import shutil
 from pathlib import Path
 
+from backstay.files.kinds import HEAD_BYTES, ending_of, kind_of
+from backstay.files.names import stored_name
+from backstay.records.upload import Upload
+
 TOKEN_BYTES = 8
+ORIGINAL_MAX_CHARS = 255
+
+
+def name_upload(original: str, head: bytes, size: int, path: Path) -> Upload:
+    """Return a waiting file as an upload: named, and told what it is by its first bytes."""
+    kind = kind_of(head)
+    name = stored_name(original, ending_of(kind))
+    return Upload(name, original[:ORIGINAL_MAX_CHARS], size, kind, path)
 
 
 class Incoming:
@@ -44,6 +56,12 @@ class Incoming:
     def new_path(self) -> Path:
         """Return a path for one more upload."""
         return self.folder / secrets.token_hex(TOKEN_BYTES)
+
+    def receive(self, original: str, content: bytes) -> Upload:
+        """Make an upload of a content that is at hand, as a request with a file makes one."""
+        path = self.new_path()
+        path.write_bytes(content)
+        return name_upload(original, content[:HEAD_BYTES], len(content), path)
 
     def _tokens(self) -> list[str]:
         return [path.name.removesuffix(".lock") for path in self._root.glob("*.lock")]

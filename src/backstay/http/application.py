@@ -12,7 +12,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from backstay.errors import NotFound, RequestError
-from backstay.http import account_pages, auth, batch, collections, files, records, recovery, settings, welcome
+from backstay.http import (
+    account_pages,
+    auth,
+    batch,
+    collections,
+    files,
+    oauth2,
+    records,
+    recovery,
+    settings,
+    welcome,
+)
 from backstay.http.rate_limits import RateLimiter
 from backstay.http.replies import COMMON_HEADERS, Reply, encode, error_reply
 from backstay.site import Site
@@ -129,6 +140,7 @@ def create_application(
         *records.routes,
         *auth.routes,
         *recovery.routes,
+        *oauth2.routes,
         *collections.routes,
         *settings.routes,
         *batch.routes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from backstay.accounts.forms import INVALID_LOAD
@@ -15,6 +16,7 @@ from backstay.http.bodies import UNSUPPORTED, parse_body
 from backstay.http.context import INVALID_AUTH_COLLECTION, Ask, Door
 from backstay.http.replies import Reply, json_reply, parse_picker, picked
 from backstay.http.routing import Route
+from backstay.oauth2 import begin
 from backstay.records.query import RecordCall
 
 IMPERSONATE_MAX_S = 94_670_856
@@ -92,12 +94,13 @@ def methods_of(auth: AuthOptions) -> dict[str, Any]:
     """Return the ways to sign in to a collection, with the names that older clients know (A5)."""
     password, mfa, otp = auth.passwordAuth, auth.mfa, auth.otp
     identity = password.identityFields if password.enabled else []
+    providers = [begin(item) for item in auth.oauth2.providers] if auth.oauth2.enabled else []
     return {
         "password": {"identityFields": list(identity), "enabled": password.enabled},
-        "oauth2": {"providers": [], "enabled": False},
+        "oauth2": {"providers": providers, "enabled": auth.oauth2.enabled},
         "mfa": {"enabled": mfa.enabled, "duration": mfa.duration if mfa.enabled else 0},
         "otp": {"enabled": otp.enabled, "duration": otp.duration if otp.enabled else 0},
-        "authProviders": [],
+        "authProviders": [msgspec.structs.replace(item, logo="") for item in providers],
         "usernamePassword": password.enabled and "username" in identity,
         "emailPassword": password.enabled and "email" in identity,
     }

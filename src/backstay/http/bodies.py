@@ -25,9 +25,8 @@ from backstay.catalog.casts import to_list
 from backstay.catalog.fields import EditorField, FileField, JsonField, editor, file
 from backstay.catalog.fields import json as json_field
 from backstay.errors import BadRequest, TooLarge
-from backstay.files.incoming import Incoming
-from backstay.files.kinds import HEAD_BYTES, ending_of, kind_of
-from backstay.files.names import stored_name
+from backstay.files.incoming import Incoming, name_upload
+from backstay.files.kinds import HEAD_BYTES
 from backstay.records.upload import Upload
 from backstay.strict_json import SAFE_DIGITS, read_json
 
@@ -35,7 +34,6 @@ BODY_MAX_BYTES = 32 << 20
 FORM_FIELDS_MAX = 1000
 FORM_FILES_MAX = 100
 FORM_PART_MAX_BYTES = 8 << 20
-ORIGINAL_MAX_CHARS = 255
 PAYLOAD_KEY = "@jsonPayload"
 UNSUPPORTED = "Unsupported Content-Type."
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,15})(?:\.\d{1,17})?")
@@ -225,9 +223,7 @@ def _upload(file: UploadFile) -> Upload:
     head = file.file.read(HEAD_BYTES)
     size = file.file.seek(0, os.SEEK_END)
     file.file.close()
-    kind, original = kind_of(head), file.filename or ""
-    name = stored_name(original, ending_of(kind))
-    return Upload(name, original[:ORIGINAL_MAX_CHARS], size, kind, Path(str(file.file.name)))
+    return name_upload(file.filename or "", head, size, Path(str(file.file.name)))
 
 
 def _discard(items: Iterable[tuple[str, str | UploadFile]]) -> None:

@@ -102,6 +102,13 @@ class RowStatements:
         value = column.collate(collation) if collation else column
         return self._compile(sa.select(*self._columns()).where(value == sa.bindparam("value")))
 
+    def where(self, names: Sequence[str]) -> Statement:
+        """Return what finds the records with the given texts in some fields; the values go in this order."""
+        query = sa.select(*self._columns())
+        for name in names:
+            query = query.where(self._table.c[name] == sa.bindparam(f"w_{name}"))
+        return self._compile(query)
+
     def referring(self, field: ListField) -> Statement:
         """Return what finds the records whose `field` holds an id or a name, as rows for `read`."""
         columns = self._columns()
