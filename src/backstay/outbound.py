@@ -11,6 +11,7 @@ server of a company is; and those that come from anywhere else, which must be pu
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -200,7 +201,7 @@ class _Resolver:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
         for *_, place in found:
             if not self._is_fine(str(place[0])):
-                raise OSError(f"'{host}' leads to {place[0]}, which is not asked")
+                raise OSError(errno.EACCES, f"'{host}' leads to {place[0]}, which is not asked")
         return [
             {
                 "hostname": host,
