@@ -50,9 +50,9 @@ from backstay.records.bulk import Bulk, open_bulk
 from backstay.records.draft import RecordValues
 from backstay.records.query import RecordCall
 from backstay.records.reader import Reader
-from backstay.records.uploads import folder_of
+from backstay.records.uploads import folder_of, names_in
 from backstay.records.writer import Writer
-from backstay.settings import Settings, decode, encode
+from backstay.settings import S3, Settings, decode, encode
 from backstay.stores.base import Store, Transaction
 from backstay.stores.catalog import (
     SELECT_COLLECTIONS,
@@ -68,6 +68,7 @@ DATABASE_FILE = "site.db"
 MAIL_FOLDER = "mails"
 STORAGE_FOLDER = "storage"
 INCOMING_FOLDER = ".incoming"
+PAGE_ROWS = 5000
 SELECT_SETTINGS = Statement("SELECT value FROM _params WHERE id = 'settings'")
 SAVE_SETTINGS = Statement(
     "INSERT INTO _params (id, value, created, updated) VALUES ('settings', ?, ?, ?) "
@@ -116,11 +117,35 @@ class Site:
         self.keeper = Keeper(store, self.outbox, self.book, self.files, incoming, self._fresh_catalog)
         self.writer.observers.add(self.keeper)
         self.thumbs = Thumbs(incoming)
+        self._bucket: tuple[S3, FileStore] | None = None
         self._view_files = ViewFiles(store, self.book)
 
     async def files(self) -> FileStore:
         """Return where files are kept, as the settings say now."""
-        return self.local_files
+        await self.refresh()
+        s3 = self.settings.s3
+        if not s3.enabled:
+            return self.local_files
+        if self._bucket is None or self._bucket[0] != s3:
+            from backstay.files.s3 import S3Store
+
+            self._bucket = (s3, S3Store(s3))
+        return self._bucket[1]
+
+    async def named_files(self) -> set[str]:
+        """Return the keys of all files that records name."""
+        found: set[str] = set()
+        for collection in self.catalog:
+            if not collection.is_view and collection.file_fields:
+                statements = self.book.of(collection)
+                start = 0
+                while rows := await self.store.fetch(statements.some_rows, [PAGE_ROWS, start]):
+                    start += len(rows)
+                    for row in rows:
+                        values = statements.read(row)
+                        folder = folder_of(collection, str(values["id"]))
+                        found |= {f"{folder}/{name}" for name in names_in(collection, values)}
+        return found
 
     async def origin_folder(
         self, collection: Collection, record: RecordValues, field: FileField, name: str

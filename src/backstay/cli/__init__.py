@@ -15,6 +15,7 @@ import click
 
 from backstay import __version__
 from backstay.cli.demo import demo
+from backstay.cli.files import files
 from backstay.cli.import_pocketbase import import_pocketbase
 from backstay.cli.import_rows import import_group
 from backstay.cli.serve import serve
@@ -37,7 +38,7 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (serve, superuser, import_group, demo):
+for _command in (serve, superuser, import_group, files, demo):
     backstay.add_command(_command)
 import_group.add_command(import_pocketbase)
 

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 from backstay.accounts.forms import check_texts, email_checks, read_texts, refuse
 from backstay.catalog.model import SUPERUSERS, AuthOptions, MailTemplate
 from backstay.checks import one_of, required
-from backstay.errors import BadRequest, Fault
+from backstay.errors import BadRequest, Fault, SetupError
 from backstay.http.auth import small_body
 from backstay.http.bodies import parse_body
 from backstay.http.context import Ask, Door
@@ -69,6 +69,27 @@ async def test_email(ask: Ask) -> Reply:
     return no_content()
 
 
+async def test_s3(ask: Ask) -> Reply:
+    """Write a file to the bucket for files or for backups, read it and remove it."""
+    ask.require_superuser()
+    texts = read_texts(await small_body(ask), "filesystem")
+    faults = check_texts(texts, {"filesystem": (required, one_of("storage", "backups"))})
+    if faults:
+        raise BadRequest(S3_FAILED, faults)
+    settings = ask.site.settings
+    s3 = settings.s3 if texts["filesystem"] == "storage" else settings.backups.s3
+    if not s3.enabled:
+        raise BadRequest(f"{S3_FAILED} Raw error: \nS3 storage filesystem is not enabled.")
+    from backstay.files.s3 import S3Failed, try_out
+
+    try:
+        await try_out(s3, ask.site.keeper.incoming.folder)
+    except (S3Failed, SetupError) as exc:
+        raise BadRequest(f"{S3_FAILED} Raw error: \n{str(exc).removesuffix('.')}.") from exc
+    return no_content()
+
+
+S3_FAILED = "Failed to test the S3 filesystem."
 TEST_MAILS: dict[str, Callable[[AuthOptions], MailTemplate]] = {
     "verification": lambda auth: auth.verificationTemplate,
     "password-reset": lambda auth: auth.resetPasswordTemplate,
@@ -84,6 +105,7 @@ SAMPLE_VALUES = {
 }
 
 routes: list[BaseRoute] = [
+    Route("/api/settings/test/s3", Door(test_s3), methods=["POST"]),
     Route("/api/settings/test/email", Door(test_email), methods=["POST"]),
     Route("/api/health", Door(health), methods=["GET"]),
     Route("/api/settings", Door(view_settings), methods=["GET"]),
