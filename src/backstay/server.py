@@ -203,6 +203,7 @@ async def _drain(
 
     Granian alone would wait for ever for a stream that never ends or a client that stopped reading.
     """
+    lifespan.state.get("on_drain", lambda: None)()
     server.stop()  # type: ignore[no-untyped-call]  # Granian types no results
     await asyncio.wait({serving}, timeout=DRAIN_S)
     if not serving.done():

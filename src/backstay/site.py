@@ -46,8 +46,11 @@ from backstay.pages import Pages
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo, Viewer
+from backstay.realtime import Broker, LocalChannel, SharedChannel
+from backstay.realtime.shared import TABLES as REALTIME_TABLES
 from backstay.records.bulk import Bulk, open_bulk
 from backstay.records.draft import RecordValues
+from backstay.records.event_reader import EventReader
 from backstay.records.query import RecordCall
 from backstay.records.reader import Reader
 from backstay.records.uploads import folder_of, names_in
@@ -92,7 +95,9 @@ class WriterHasher:
 class Site:
     """One site. Open it with `open_site`."""
 
-    def __init__(self, data: Path, store: SqliteStore, templates: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, data: Path, store: SqliteStore, templates: Sequence[Path] = (), *, shared: bool = False
+    ) -> None:
         self.data = data
         self.store: Store = store
         self.outbox = Outbox(store)
@@ -108,6 +113,9 @@ class Site:
         self._open_files(store)
         self.viewers = Viewers(store, self.book)
         self._open_accounts(store)
+        channel = SharedChannel(store) if shared else LocalChannel()
+        self.realtime = Broker(channel, EventReader(store), self._viewer_of, self._fresh_catalog)
+        self.writer.observers.add(self.realtime)
         self.changes = Changes(store, self.writer, self._publish)
         self._version = -1
 
@@ -172,6 +180,10 @@ class Site:
         self.exchange = Exchange(self.outbound)
         avatars = Avatars(self.outbound, self.keeper.incoming.receive)
         self.linking = Linking(store, people, self.writer, self.hasher, self.sign_in, avatars)
+
+    async def _viewer_of(self, catalog: Catalog, token: str) -> Viewer | None:
+        found = await self.viewers.find(catalog, token)
+        return found.viewer if found else None
 
     async def _fresh_catalog(self) -> Catalog:
         await self.refresh()
@@ -290,14 +302,16 @@ async def open_site(
     store = await _open_store(data, shared=shared)
     try:
         await store.write(_prepare)
-        site = Site(data, store, templates)
+        site = Site(data, store, templates, shared=shared)
         await site.refresh()
         await site.keeper.open()
         if works:
             site.outbox.start()
+            site.realtime.start()
         try:
             yield site
         finally:
+            await site.realtime.stop()
             await site.outbox.stop()
             await site.outbound.close()
             await site.thumbs.close()
@@ -335,7 +349,7 @@ def _store_in(data: Path, *, shared: bool) -> SqliteStore:
 
 async def _prepare(tx: Transaction) -> None:
     """Make the tables and collections that every site has."""
-    for text in (*SYSTEM_TABLES, *OUTBOX_TABLES, *RECENT_TABLES):
+    for text in (*SYSTEM_TABLES, *OUTBOX_TABLES, *RECENT_TABLES, *REALTIME_TABLES):
         await tx.execute(Statement(text))
     catalog = await load_catalog(tx)
     if len(catalog):

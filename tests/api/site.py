@@ -268,14 +268,18 @@ async def build(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def serve(folder: Path) -> AsyncIterator[Served]:
-    """Run the application over a data folder."""
+async def serve(folder: Path, *, shared: bool = False) -> AsyncIterator[Served]:
+    """Run the application over a data folder.
+
+    shared: as one of several processes
+    """
     opened: list[Site] = []
 
     @asynccontextmanager
     async def keep() -> AsyncIterator[Site]:
-        async with open_site(folder) as site:
+        async with open_site(folder, shared=shared) as site:
             opened.append(site)
+            site.realtime.start()
             yield site
 
     application = create_application(keep())

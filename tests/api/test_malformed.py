@@ -76,6 +76,10 @@ ROUTES = [
     ("/api/collections/people/request-email-change", "POST"),
     ("/api/collections/people/confirm-email-change", "POST"),
     ("/api/files/token", "POST"),
+    ("/api/realtime", "POST"),
+    ("/api/collections/people/auth-with-oauth2", "POST"),
+    ("/api/settings/test/s3", "POST"),
+    ("/api/settings/apple/generate-client-secret", "POST"),
     ("/api/batch", "POST"),
     ("/api/settings", "PATCH"),
     ("/api/settings/test/email", "POST"),
@@ -85,8 +89,8 @@ ROUTES = [
 ]
 
 
-PAGES = {"/account/verify", "/account/password", "/account/email"}
-"""They answer with pages for people, and are attacked in `test_account_pages`."""
+PAGES = {"/account/verify", "/account/password", "/account/email", "/api/oauth2-redirect"}
+"""They answer people and not programs; they are attacked in `test_account_pages` and `test_realtime`."""
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[1]} {route[0]}")

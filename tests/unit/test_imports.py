@@ -21,7 +21,7 @@ LADDER = (
     ("stores",),
     ("outbox",),
     ("records",),
-    ("accounts", "collections", "files", "importing", "demo", "mail", "oauth2", "pages"),
+    ("accounts", "collections", "files", "importing", "demo", "mail", "oauth2", "pages", "realtime"),
     ("site",),
     ("http",),
     ("app",),

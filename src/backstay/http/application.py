@@ -19,6 +19,7 @@ from backstay.http import (
     collections,
     files,
     oauth2,
+    realtime,
     records,
     recovery,
     settings,
@@ -134,7 +135,7 @@ def create_application(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[dict[str, Any]]:
         async with site as opened:
-            yield {"site": opened, "limiter": RateLimiter()}
+            yield {"site": opened, "limiter": RateLimiter(), "on_drain": opened.realtime.close_all}
 
     routes = [
         *records.routes,
@@ -145,6 +146,7 @@ def create_application(
         *settings.routes,
         *batch.routes,
         *files.routes,
+        *realtime.routes,
         *account_pages.routes,
         *welcome.routes,
         *extra,

@@ -26,14 +26,14 @@ def plan_candidate(frame: Frame, collection: Collection, rule: str) -> Statement
 
     The statement takes the record's database values by their field names.
     """
-    candidate = _candidate(frame, collection)
+    candidate = candidate_row(frame, collection)
     scope = Scope(frame, collection, candidate)
     query = select(frame.dialect.number(1)).select_from(candidate).where(scope.subpredicate(rule))
     return frame.dialect.compile(query, frame.params)
 
 
-def _candidate(frame: Frame, collection: Collection) -> FromClause:
-    """Return the new record as a table of one row, so that a rule's paths start from it."""
+def candidate_row(frame: Frame, collection: Collection) -> FromClause:
+    """Return a record that is given by its values as a table of one row, so that a rule's paths start from it."""
     columns = [
         frame.dialect.value(frame.param("given", field.name), field.column_kind).label(field.name)
         for field in collection.fields

@@ -66,7 +66,7 @@ def plan_list(
         total = select(func.count()).select_from(source)
         total = total.where(where) if where is not None else total
         count = frame.dialect.compile(total, frame.params)
-    rows = _select_rows(scope, picked, tree, frame).select_from(source).order_by(*order)
+    rows = select_rows(scope, picked, tree, frame).select_from(source).order_by(*order)
     if where is not None:
         rows = rows.where(where)
     rows = rows.limit(frame.param("given", "limit")).offset(frame.param("given", "offset"))
@@ -92,7 +92,7 @@ def plan_view(
     where = [table.c.id == frame.param("given", "id")]
     if rule:
         where.append(scope.subpredicate(rule))
-    query = _select_rows(scope, picked, tree, frame).select_from(table).where(*where)
+    query = select_rows(scope, picked, tree, frame).select_from(table).where(*where)
     return ReadPlan(
         frame.dialect.compile(query, frame.params, is_cheap=not rule),
         None,
@@ -101,9 +101,10 @@ def plan_view(
     )
 
 
-def _select_rows(
+def select_rows(
     scope: Scope, picked: Container[str] | None, tree: ExpandTree | None, frame: Frame
 ) -> Select[tuple[object, ...]]:
+    """Return what selects the JSON of the scope's base rows; see `ReadPlan`."""
     columns = record_columns(scope, picked)
     if not tree:
         return select(columns.whole.label("r"))

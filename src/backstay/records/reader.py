@@ -58,7 +58,7 @@ class Reader:
 
         def make(frame: Frame) -> ReadPlan:
             node = parse_filter(query.filter).node if query.filter else None
-            tree = _tree(catalog, collection, query.expand, info, picked)
+            tree = expand_for(catalog, collection, query.expand, info, picked)
             return plan_list(
                 frame, collection, rule=rule, node=node, sort=parse_sort(query.sort), picked=picked, tree=tree
             )
@@ -99,7 +99,7 @@ class Reader:
         key = ("view", collection.id, info.viewer.shape, rule, query.expand, picked)
 
         def make(frame: Frame) -> ReadPlan:
-            tree = _tree(catalog, collection, query.expand, info, picked)
+            tree = expand_for(catalog, collection, query.expand, info, picked)
             return plan_view(frame, collection, rule=rule, picked=picked, tree=tree)
 
         plan = self._plans.get(catalog, key, info, make)
@@ -138,9 +138,10 @@ def picked_keys(picker: Picker | None) -> frozenset[str] | None:
     return frozenset(picker.keys)
 
 
-def _tree(
+def expand_for(
     catalog: Catalog, collection: Collection, expand: str, info: RequestInfo, picked: frozenset[str] | None
 ) -> ExpandTree | None:
+    """Return what `expand` asks for and the viewer may have, or None."""
     if not expand or picked is not None:
         return None
     return expand_tree(catalog, collection, expand, info.viewer) or None

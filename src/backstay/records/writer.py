@@ -206,16 +206,13 @@ class Writer:
         return True
 
     async def _save_changes(self, tx: Transaction, catalog: Catalog, draft: Draft) -> None:
-        """Write the columns that change; sums are left to the database."""
+        """Write the columns that change, and tell who watches; sums are left to the database."""
         changed = [field.name for field in draft.changed() if field.name not in draft.added]
-        if not changed and not draft.added:
-            return
-        statements = self.book.of(draft.collection)
-        values: list[DbValue] = [*statements.bind(draft.values, changed)] if changed else []
-        values += draft.added.values()
-        await self._run(
-            tx, draft, statements.update(changed, tuple(draft.added)), [*values, draft.id], UPDATE_FAILED
-        )
+        if changed or draft.added:
+            statements = self.book.of(draft.collection)
+            values: list[DbValue] = [*statements.bind(draft.values, changed)] if changed else []
+            statement = statements.update(changed, tuple(draft.added))
+            await self._run(tx, draft, statement, [*values, *draft.added.values(), draft.id], UPDATE_FAILED)
         if self.observers.watch(draft.collection):
             new = await self.load(tx, draft.collection, draft.id) if draft.added else draft.values
             change = Change("update", catalog, draft.collection, old=draft.old, new=new)

@@ -1,0 +1,185 @@
+"""/api/realtime (A8): the stream of events, what it is to be about, and the page that ends an OAuth2 popup."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
+
+from backstay.accounts.forms import read_texts
+from backstay.checks import first, length, required
+from backstay.errors import BadRequest, Fault, Faults, Forbidden, NotFound, RequestError, Unavailable
+from backstay.http.auth import small_body
+from backstay.http.bodies import form_pairs, read_body
+from backstay.http.context import Ask, Door
+from backstay.http.replies import COMMON_HEADERS, Reply, no_content
+from backstay.http.routing import Route
+from backstay.realtime.broker import OAUTH2_TOPIC, Broker
+from backstay.realtime.channel import Stream
+from backstay.realtime.clients import CLIENTS_MAX, Client
+from backstay.realtime.topics import TOPIC_MAX_CHARS, TOPICS_MAX
+
+IDLE_MAX_S = 300.0
+LIFE_MAX_S = 1800.0
+"""A stream ends when it had nothing to tell for so long, or is so old; clients come back by themselves."""
+CODE_MAX_CHARS = 4096
+FORM_MAX_BYTES = 64 << 10
+NO_CLIENT = "Missing or invalid client id."
+OTHER_AUTH = "The current and the previous request authorization don't match."
+INVALID_SUBMIT = "An error occurred while validating the submitted data."
+
+
+async def connect(ask: Ask) -> EventStream:
+    """Open a stream. Who it is for is said with the subscriptions."""
+    broker = ask.site.realtime
+    if len(broker.clients) >= CLIENTS_MAX:
+        raise Unavailable(hint=f"This server has {CLIENTS_MAX} streams open.")
+    return EventStream(broker, Client(ask.address))
+
+
+class EventStream:
+    """An answer that goes on (server-sent events, HTML Standard, section 9.2)."""
+
+    def __init__(self, broker: Broker, client: Client) -> None:
+        self._broker, self._client = broker, client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [
+            (b"content-type", b"text/event-stream"),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),
+            *scope.pop(COMMON_HEADERS),
+        ]
+        client = self._client
+        await self._broker.open(client)
+        leaving = asyncio.ensure_future(self._wait_until_left(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            client.put("PB_CONNECT", msgspec.json.encode({"clientId": client.id}))
+            await self._send_all(send)
+            with contextlib.suppress(Exception):
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            leaving.cancel()
+            await asyncio.shield(self._broker.close(client))
+
+    async def _send_all(self, send: Send) -> None:
+        client = self._client
+        while not client.closed:
+            left_s = client.born + LIFE_MAX_S - time.monotonic()
+            try:
+                await asyncio.wait_for(client.awake.wait(), min(IDLE_MAX_S, left_s))
+            except TimeoutError:
+                return
+            messages = client.take()
+            if messages:
+                await send({"type": "http.response.body", "body": messages, "more_body": True})
+
+    async def _wait_until_left(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._client.close()
+
+
+async def subscribe(ask: Ask) -> Reply:
+    """Say what a stream is to be about, and who listens."""
+    client_id, topics = _read(await small_body(ask))
+    stream = await _stream(ask, client_id)
+    if stream.address != ask.address:
+        raise BadRequest(hint="The stream belongs to another address.")
+    viewer = ask.viewer
+    key = f"{viewer.collection.id}/{viewer.id}" if viewer.collection else ""
+    if stream.viewer and stream.viewer != key:
+        raise Forbidden(OTHER_AUTH)
+    token = ask.signed_in.token if ask.signed_in else ""
+    await ask.site.realtime.subscribe(stream, topics, token, key)
+    return no_content()
+
+
+async def _stream(ask: Ask, client_id: str) -> Stream:
+    """Return a stream, of this process or another. Raises NotFound."""
+    broker = ask.site.realtime
+    client = broker.clients.find(client_id)
+    if client is not None and not client.closed:
+        return Stream(client.id, client.address, client.viewer_key, client.listens_to(OAUTH2_TOPIC))
+    found = await broker.channel.find(client_id) if client is None else None
+    if found is None:
+        raise NotFound(NO_CLIENT)
+    return found
+
+
+def _read(body: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the client's id and its subscriptions. Raises BadRequest with all faults."""
+    client_id = read_texts(body, "clientId")["clientId"]
+    raw = next((value for key, value in body.items() if key.lower() == "subscriptions"), None) or []
+    if not isinstance(raw, list) or not all(isinstance(topic, str) for topic in raw):
+        raise BadRequest(
+            "An error occurred while loading the submitted data.", hint="'subscriptions' is a list of texts."
+        )
+    faults: dict[str, Fault | Faults] = {}
+    fault = first(client_id, required, length(1, 255))
+    if fault:
+        faults["clientId"] = fault
+    if len(raw) > TOPICS_MAX:
+        faults["subscriptions"] = _too_long(TOPICS_MAX)
+    else:
+        long = {
+            str(at): _too_long(TOPIC_MAX_CHARS)
+            for at, topic in enumerate(raw)
+            if len(topic) > TOPIC_MAX_CHARS
+        }
+        if long:
+            faults["subscriptions"] = long
+    if faults:
+        raise BadRequest(INVALID_SUBMIT, faults)
+    return client_id, raw
+
+
+def _too_long(most: int) -> Fault:
+    message = f"The length must be no more than {most}."
+    return Fault("validation_length_too_long", message, {"max": most, "min": 0})
+
+
+async def oauth2_redirect(ask: Ask) -> Reply:
+    """End a popup: hand the code to the page that opened it, over its stream, and show how it went.
+
+    Apple posts the answer as a form, with the user's name the first time.
+    """
+    is_post = ask.scope["method"] == "POST"
+    values = await _posted(ask) if is_post else dict(ask.query)
+    state, code = values.get("state", "")[:255], values.get("code", "")[:CODE_MAX_CHARS]
+    error = values.get("error", "")[:255]
+    told = {"state": state, "code": code, "error": error}
+    reached = bool(state) and await ask.site.realtime.relay(state, OAUTH2_TOPIC, told)
+    worked = reached and code and not error
+    page = "success" if worked else "failure"
+    return Reply(
+        b"",
+        303 if is_post else 307,
+        headers={"Location": f"{_root(ask)}/_/#/auth/oauth2-redirect-{page}", "Cache-Control": "no-store"},
+    )
+
+
+async def _posted(ask: Ask) -> dict[str, str]:
+    try:
+        return dict(form_pairs(await read_body(ask.request, FORM_MAX_BYTES)))
+    except RequestError:
+        return {}
+
+
+def _root(ask: Ask) -> str:
+    return quote(ask.scope.get("root_path", ""))
+
+
+routes: list[BaseRoute] = [
+    Route("/api/realtime", Door(connect), methods=["GET"]),
+    Route("/api/realtime", Door(subscribe), methods=["POST"]),
+    Route("/api/oauth2-redirect", Door(oauth2_redirect), methods=["GET", "POST"]),
+]

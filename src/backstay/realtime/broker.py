@@ -1,0 +1,338 @@
+"""The broker: takes events off the channel and tells each client what it may know of them.
+
+One task does that, event by event, so that a client hears of a record's changes in their order; the one who wrote has
+its answer long before. All who would get the same answer share one check and one encoding: everybody, where the
+rule does not ask who looks; all superusers; otherwise each viewer. The check is made on the record as the write left
+it, with the rules and the viewer as they are now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from backstay.catalog import Catalog, Collection
+from backstay.catalog.fields import DbValue
+from backstay.errors import RequestError
+from backstay.plans.request import GUEST, RequestInfo, Viewer
+from backstay.realtime.channel import Channel, Stream
+from backstay.realtime.clients import Client, Clients
+from backstay.realtime.events import Happened, Numbered, Relay, Subscribe
+from backstay.realtime.topics import Topic, parse_topic
+from backstay.records.changes import Change
+from backstay.records.draft import RecordValues
+from backstay.records.event_reader import EventReader
+from backstay.records.query import ListQuery
+from backstay.stores.base import StoreError, Transaction
+
+log = logging.getLogger("backstay")
+
+LOG_MAX_EVENTS = 1000
+LOG_MAX_BYTES = 8 << 20
+"""What is kept for clients that come back: the last events, by number and by size."""
+RESUME_S = 300.0
+"""How long after a stream has ended its events are kept, though nobody listens."""
+WAITING_MAX = 100_000
+"""Events that may wait to be told; beyond it, clients are cut off rather than told late."""
+OAUTH2_TOPIC = "@oauth2"
+
+FindViewer = Callable[[Catalog, str], Awaitable[Viewer | None]]
+
+
+class Broker:
+    """The realtime side of one process.
+
+    viewer:  finds who a token stands for, None for an invalid one
+    catalog: the current one
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        reader: EventReader,
+        viewer: FindViewer,
+        catalog: Callable[[], Awaitable[Catalog]],
+    ) -> None:
+        self.channel, self.clients = channel, Clients()
+        self._reader, self._viewer, self._catalog = reader, viewer, catalog
+        self._waiting: asyncio.Queue[Numbered] = asyncio.Queue()
+        self._log: deque[tuple[Numbered, int]] = deque()
+        self._log_bytes = 0
+        self._last = 0
+        self._task: asyncio.Task[None] | None = None
+        self._is_telling = False
+
+    def start(self) -> None:
+        self.channel.start(self._deliver)
+        self._task = asyncio.create_task(self._tell_forever(), name="realtime")
+
+    async def stop(self) -> None:
+        self.close_all()
+        await self.channel.stop()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def close_all(self) -> None:
+        """End all streams: the server stops, and clients come back to the next one."""
+        for client in self.clients:
+            client.close()
+
+    def _deliver(self, event: Numbered) -> None:
+        if self._waiting.qsize() >= WAITING_MAX:
+            self.close_all()
+            return
+        self._waiting.put_nowait(event)
+
+    # -- what writers do ------------------------------------------------------------------------------------
+
+    def watches(self, collection: Collection) -> bool:
+        return self.channel.may_matter()
+
+    async def changed(self, tx: Transaction, change: Change) -> None:
+        collection = change.collection
+        old, new = kept(collection, change.old), kept(collection, change.new)
+        await self.channel.publish(tx, Happened(change.action, collection.id, change.id, old, new))
+
+    async def dropped(self, tx: Transaction, collection: Collection) -> None:
+        """Nobody is told record by record."""
+
+    # -- what clients do ------------------------------------------------------------------------------------
+
+    async def open(self, client: Client) -> None:
+        """Begin a stream."""
+        self.clients.add(client)
+        await self.channel.opened(Stream(client.id, client.address, "", oauth2=False))
+
+    async def close(self, client: Client) -> None:
+        """End a stream that its client has left."""
+        client.close()
+        may_resume = any(topic.options.resume is not None for topic in client.topics)
+        self.clients.remove(client)
+        if may_resume:
+            await self.channel.hold(RESUME_S)
+        await self.channel.closed(client.id)
+
+    async def subscribe(self, stream: Stream, topics: list[str], token: str, viewer_key: str) -> None:
+        """Replace a client's subscriptions, wherever its stream is, and say who it is."""
+        listens = any(topic.partition("?")[0] == OAUTH2_TOPIC for topic in topics)
+        client = self.clients.find(stream.id)
+        if client is None:
+            await self.channel.send(Subscribe(stream.id, topics, token))
+            return
+        client.viewer_key = viewer_key
+        await self._listen(client, topics, token)
+        await self.channel.changed(Stream(client.id, client.address, viewer_key, listens))
+
+    async def relay(self, client_id: str, topic: str, data: Any) -> bool:
+        """Send a message to one client, if it listens to the topic; tells whether there is such a client."""
+        client = self.clients.find(client_id)
+        if client is not None:
+            if client.closed or not client.listens_to(topic):
+                return False
+            client.put(topic, msgspec.json.encode(data))
+            return True
+        stream = await self.channel.find(client_id)
+        if stream is None or not stream.oauth2:
+            return False
+        await self.channel.send(Relay(client_id, topic, data))
+        return True
+
+    async def _listen(self, client: Client, topics: list[str], token: str) -> None:
+        client.token = token
+        parsed = [parse_topic(text) for text in dict.fromkeys(topics)]
+        known = {topic.text for topic in client.topics}
+        self.clients.listen(client, parsed)
+        for topic in parsed:
+            if topic.options.resume is not None and topic.text not in known:
+                await self._replay(client, topic)
+
+    # -- telling --------------------------------------------------------------------------------------------
+
+    @property
+    def is_quiet(self) -> bool:
+        """Tell whether everything that has come in has been told."""
+        return not self._is_telling and self._waiting.empty()
+
+    async def _tell_forever(self) -> None:
+        while True:
+            numbered = await self._waiting.get()
+            self._is_telling = True
+            try:
+                await self._tell(numbered)
+            except Exception:  # one event that can't be told must not end the others
+                log.exception("an event could not be told")
+            finally:
+                self._is_telling = False
+
+    async def _tell(self, numbered: Numbered) -> None:
+        event = numbered.event
+        match event:
+            case Happened():
+                self._remember(numbered, event)
+                await self._tell_change(numbered.number, event)
+            case Subscribe():
+                client = self.clients.find(event.client_id)
+                if client is not None:
+                    await self._listen(client, event.topics, event.token)
+            case Relay():
+                client = self.clients.find(event.client_id)
+                if client is not None and client.listens_to(event.topic):
+                    client.put(event.topic, msgspec.json.encode(event.data))
+
+    def _remember(self, numbered: Numbered, event: Happened) -> None:
+        size = sum(len(str(value)) for values in (event.old, event.new) for value in (values or {}).values())
+        self._log.append((numbered, size))
+        self._log_bytes += size
+        self._last = numbered.number
+        while len(self._log) > LOG_MAX_EVENTS or self._log_bytes > LOG_MAX_BYTES:
+            self._log_bytes -= self._log.popleft()[1]
+
+    async def _tell_change(self, number: int, event: Happened) -> None:
+        catalog = await self._catalog()
+        collection = catalog.find(event.collection_id)
+        if collection is None:
+            return
+        listening = self.clients.listening((collection.id, collection.name), event.record_id)
+        if listening:
+            teller = _Teller(self, catalog, collection, event)
+            for client, topic in listening:
+                await self._send(teller, client, topic, number)
+
+    async def _send(self, teller: _Teller, client: Client, topic: Topic, number: int) -> None:
+        data = await teller.data(client, topic)
+        if data is not None and not client.closed:
+            client.put(topic.text, self._numbered(data, topic, number))
+
+    def _numbered(self, data: bytes, topic: Topic, number: int) -> bytes:
+        if topic.options.resume is None:
+            return data
+        return data[:-1] + b',"seq":"%b-%d"}' % (self.channel.epoch.encode(), number)
+
+    async def _replay(self, client: Client, topic: Topic) -> None:
+        """Tell a client what it has missed, or that nobody knows any more."""
+        here = f"{self.channel.epoch}-{self._last}"
+        since = self._known_number(topic.options.resume or "")
+        if since is None:
+            if topic.options.resume:
+                client.put(topic.text, msgspec.json.encode({"action": "gap", "seq": here}))
+            else:
+                client.put(topic.text, msgspec.json.encode({"action": "begin", "seq": here}))
+            return
+        catalog = await self._catalog()
+        for numbered, _ in list(self._log):
+            event = numbered.event
+            collection = catalog.find(event.collection_id) if isinstance(event, Happened) else None
+            if numbered.number <= since or collection is None or not isinstance(event, Happened):
+                continue
+            if topic.collection in {collection.id, collection.name} and topic.record_id in {
+                "*",
+                event.record_id,
+            }:
+                await self._send(_Teller(self, catalog, collection, event), client, topic, numbered.number)
+
+    def _known_number(self, text: str) -> int | None:
+        """Return a number of this log, or None when events after it may have been forgotten."""
+        epoch, _, digits = text.rpartition("-")
+        if epoch != self.channel.epoch or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
+            return None
+        number = int(digits)
+        oldest = self._log[0][0].number if self._log else self._last + 1
+        return number if oldest - 1 <= number <= self._last else None
+
+    async def viewer_of(self, catalog: Catalog, client: Client) -> Viewer | None:
+        """Return who a client is now; None when its token has ended, which ends the stream."""
+        if not client.token:
+            return GUEST
+        viewer = await self._viewer(catalog, client.token)
+        if viewer is None:
+            client.close()
+        return viewer
+
+    async def show(
+        self,
+        catalog: Catalog,
+        collection: Collection,
+        values: dict[str, DbValue],
+        rule: str | None,
+        topic: Topic,
+        viewer: Viewer,
+    ) -> bytes | None:
+        """Return a record for a subscription, None when it is not for its viewer's eyes."""
+        query = topic.options.query
+        info = RequestInfo(viewer, "realtime", "GET", query, topic.options.headers)
+        wanted = ListQuery(
+            filter=query.get("filter", ""), expand=query.get("expand", ""), fields=query.get("fields", "")
+        )
+        try:
+            return await self._reader.show(catalog, collection, values, rule, wanted, info)
+        except (RequestError, StoreError):
+            return None  # a filter that can't be used matches nothing, and a rule that fails lets nobody pass
+
+
+class _Teller:
+    """One event, told to many: what is the same for several of them is made once."""
+
+    def __init__(self, broker: Broker, catalog: Catalog, collection: Collection, event: Happened) -> None:
+        self._broker, self._catalog, self._collection, self._event = broker, catalog, collection, event
+        self._made: dict[tuple[Any, ...], bytes | None] = {}
+
+    async def data(self, client: Client, topic: Topic) -> bytes | None:
+        """Return the message for a subscription, or None."""
+        viewer = await self._broker.viewer_of(self._catalog, client)
+        if viewer is None:
+            return None
+        rule = self._collection.listRule if topic.record_id == "*" else self._collection.viewRule
+        key = (self._group(viewer, rule, topic), rule, topic.options.key, topic.options.leave)
+        if key not in self._made:
+            self._made[key] = await self._make(viewer, rule, topic)
+        return self._made[key]
+
+    def _group(self, viewer: Viewer, rule: str | None, topic: Topic) -> str:
+        """Return what viewers have in common who get the same answer."""
+        if viewer.is_superuser:
+            return "superusers"
+        query = topic.options.query
+        asks = (
+            self._collection.is_auth
+            or query.get("filter")
+            or query.get("expand")
+            or "@request.auth" in (rule or "")
+        )
+        if not asks:
+            return "everybody"
+        return f"{viewer.collection.id}/{viewer.id}" if viewer.collection else "guests"
+
+    async def _make(self, viewer: Viewer, rule: str | None, topic: Topic) -> bytes | None:
+        event = self._event
+        values = event.new if event.new is not None else event.old
+        assert values is not None, "an event has a record"
+        shown = await self._show(values, rule, topic, viewer)
+        if shown is not None:
+            return b'{"action":"%b","record":%b}' % (event.action.encode(), shown)
+        may_leave = topic.options.leave and event.action == "update" and event.old is not None
+        if may_leave and await self._show(event.old or {}, rule, topic, viewer) is not None:
+            return msgspec.json.encode({"action": "leave", "record": self._name()})
+        return None
+
+    def _name(self) -> dict[str, str]:
+        """Return what may be told of a record that its listener no longer sees."""
+        collection = self._collection
+        return {"collectionId": collection.id, "collectionName": collection.name, "id": self._event.record_id}
+
+    async def _show(
+        self, values: dict[str, DbValue], rule: str | None, topic: Topic, viewer: Viewer
+    ) -> bytes | None:
+        return await self._broker.show(self._catalog, self._collection, values, rule, topic, viewer)
+
+
+def kept(collection: Collection, values: RecordValues | None) -> dict[str, DbValue] | None:
+    """Return a record's values as the database keeps them."""
+    if values is None:
+        return None
+    return {field.name: field.store(values[field.name]) for field in collection.fields}

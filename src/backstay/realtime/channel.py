@@ -1,0 +1,64 @@
+"""How events get from the transaction that caused them to every process that has listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from backstay.realtime.events import Event, Numbered
+from backstay.stores.base import Transaction
+
+Deliver: TypeAlias = Callable[[Numbered], None]
+"""Takes an event that is on disk; it must be quick, and is called in the order of commits."""
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """What other processes know of a client. viewer: of whom it is, '' for a guest."""
+
+    id: str
+    address: str
+    viewer: str
+    oauth2: bool
+
+
+class Channel(Protocol):
+    """One process's end of the channel."""
+
+    epoch: str
+    """Which numbering events have; another epoch's numbers mean nothing."""
+
+    def start(self, deliver: Deliver) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def may_matter(self) -> bool:
+        """Tell whether anybody may listen anywhere; quick, since each write asks."""
+        ...
+
+    async def publish(self, tx: Transaction, event: Event) -> None:
+        """Let an event happen with a transaction."""
+        ...
+
+    async def send(self, event: Event) -> None:
+        """Let an event happen that no write has caused."""
+        ...
+
+    async def opened(self, stream: Stream) -> None:
+        """Make a client of this process known."""
+        ...
+
+    async def changed(self, stream: Stream) -> None:
+        """Make known what a client of this process is now."""
+        ...
+
+    async def closed(self, client_id: str) -> None: ...
+
+    async def hold(self, for_s: float) -> None:
+        """Let events matter for a while though nobody listens: somebody may come back and ask for them."""
+        ...
+
+    async def find(self, client_id: str) -> Stream | None:
+        """Return a client of any other process."""
+        ...

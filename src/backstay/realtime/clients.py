@@ -1,0 +1,135 @@
+"""The clients of this process: what each listens to, and the messages that wait for it.
+
+A client that reads slower than messages come has a queue with an end: when it is full the client is cut off, with its
+memory, and nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import string
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+
+from backstay.realtime.topics import Topic
+
+ID_CHARS = 40
+QUEUE_MAX_MESSAGES = 256
+QUEUE_MAX_BYTES = 1 << 20
+CLIENTS_MAX = 20_000
+"""Streams of one process."""
+_LETTERS = string.ascii_letters + string.digits
+
+
+class Client:
+    """One open stream."""
+
+    __slots__ = (
+        "_bytes",
+        "_queue",
+        "address",
+        "awake",
+        "born",
+        "closed",
+        "head",
+        "id",
+        "token",
+        "topics",
+        "viewer_key",
+    )
+
+    def __init__(self, address: str) -> None:
+        self.id = "".join(secrets.choice(_LETTERS) for _ in range(ID_CHARS))
+        self.head = f"id:{self.id}\nevent:".encode()
+        self.address = address
+        self.token = ""
+        self.viewer_key = ""
+        self.topics: tuple[Topic, ...] = ()
+        self.awake = asyncio.Event()
+        self.born = time.monotonic()
+        self.closed = False
+        self._queue: deque[bytes] = deque()
+        self._bytes = 0
+
+    def put(self, topic: str, data: bytes) -> None:
+        """Queue a message; a client whose queue is full is cut off."""
+        message = b"%b%b\ndata:%b\n\n" % (self.head, topic.encode("utf-8", "replace"), data)
+        self._queue.append(message)
+        self._bytes += len(message)
+        if len(self._queue) > QUEUE_MAX_MESSAGES or self._bytes > QUEUE_MAX_BYTES:
+            self.close()
+        self.awake.set()
+
+    def take(self) -> bytes:
+        """Return all that waits."""
+        self.awake.clear()
+        messages = b"".join(self._queue)
+        self._queue.clear()
+        self._bytes = 0
+        return messages
+
+    def close(self) -> None:
+        """End the stream; what waits is dropped."""
+        self.closed = True
+        self._queue.clear()
+        self._bytes = 0
+        self.awake.set()
+
+    def listens_to(self, name: str) -> bool:
+        """Tell whether one of the subscriptions is a name, options aside."""
+        return any(topic.text.partition("?")[0] == name for topic in self.topics)
+
+
+class Clients:
+    """All clients of this process, and an index of what they listen to."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, Client] = {}
+        self._by_topic: dict[tuple[str, str], dict[tuple[Client, str], Topic]] = defaultdict(dict)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __iter__(self) -> Iterator[Client]:
+        return iter(list(self._all.values()))
+
+    def find(self, client_id: str) -> Client | None:
+        return self._all.get(client_id)
+
+    def add(self, client: Client) -> None:
+        self._all[client.id] = client
+
+    def remove(self, client: Client) -> None:
+        self._all.pop(client.id, None)
+        self.listen(client, ())
+
+    def listen(self, client: Client, topics: Iterable[Topic]) -> None:
+        """Replace what a client listens to."""
+        for topic in client.topics:
+            key = _key(topic)
+            self._by_topic[key].pop((client, topic.text), None)
+            if not self._by_topic[key]:
+                del self._by_topic[key]
+        client.topics = tuple(topics)
+        for topic in client.topics:
+            self._by_topic[_key(topic)][client, topic.text] = topic
+
+    def listening(self, names: Iterable[str], record_id: str) -> list[tuple[Client, Topic]]:
+        """Return who listens to a record of a collection, which may be called by its id or its name."""
+        found: list[tuple[Client, Topic]] = []
+        for name in names:
+            for wanted in ("*", record_id):
+                listeners = self._by_topic.get((name, wanted), {})
+                found += [(client, topic) for (client, _), topic in listeners.items()]
+        return found
+
+    def cares_for(self, names: Iterable[str]) -> bool:
+        """Tell whether anybody listens to a collection."""
+        wanted = set(names)
+        return any(name in wanted for name, _ in self._by_topic)
+
+
+def _key(topic: Topic) -> tuple[str, str]:
+    return topic.collection, topic.record_id

@@ -1,0 +1,167 @@
+"""The channel between the processes that serve one database: a table of events, written with what caused them.
+
+Each process reads what is new there, in the order of commits, so that every subscriber hears of everything, wherever
+it is connected, and nothing is heard of before it is on disk. Processes keep the list of their clients there, too: a
+subscription may come in at another process than its stream. A process that dies is forgotten when its lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from backstay.catalog.fields import DbValue
+from backstay.plans.params import Statement
+from backstay.realtime.channel import Deliver, Stream
+from backstay.realtime.events import Event, Numbered
+from backstay.stores.base import Store, Transaction
+
+log = logging.getLogger("backstay")
+
+POLL_S = 0.01
+"""How often a process with clients looks whether others have committed anything: one cheap look."""
+LEASE_S, HEARTBEAT_S = 30.0, 10.0
+KEPT_S = 60.0
+"""How long events stay in the table; every process has read them long before."""
+READ_MAX = 500
+
+TABLES = (
+    """CREATE TABLE IF NOT EXISTS _events (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, payload TEXT NOT NULL, created REAL NOT NULL)""",
+    """CREATE TABLE IF NOT EXISTS _streams (
+        id TEXT PRIMARY KEY NOT NULL, process TEXT NOT NULL, address TEXT NOT NULL, viewer TEXT NOT NULL,
+        oauth2 BOOLEAN DEFAULT FALSE NOT NULL, expires REAL NOT NULL) WITHOUT ROWID""",
+)
+_ADD = Statement("INSERT INTO _events (payload, created) VALUES (?, ?)")
+_READ = Statement("SELECT seq, payload FROM _events WHERE seq > ? ORDER BY seq LIMIT ?")
+_LAST = Statement(
+    "SELECT coalesce(max(seq), (SELECT seq FROM sqlite_sequence WHERE name = '_events'), 0) FROM _events"
+)
+_TRIM = Statement("DELETE FROM _events WHERE created < ?")
+_ANYBODY = Statement("SELECT 1 FROM _streams WHERE expires > ? LIMIT 1")
+_OPEN = Statement(
+    "INSERT INTO _streams (id, process, address, viewer, oauth2, expires) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET viewer = excluded.viewer, oauth2 = excluded.oauth2"
+)
+_HOLD = Statement(
+    "INSERT INTO _streams (id, process, address, viewer, oauth2, expires) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET expires = excluded.expires"
+)
+_CLOSE = Statement("DELETE FROM _streams WHERE id = ?")
+_FIND = Statement("SELECT id, address, viewer, oauth2 FROM _streams WHERE id = ? AND expires > ?")
+_RENEW = Statement("UPDATE _streams SET expires = ? WHERE process = ?")
+_FORGET = Statement("DELETE FROM _streams WHERE expires < ?")
+_LEAVE = Statement("DELETE FROM _streams WHERE process = ?")
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Event).decode
+
+
+class SharedChannel:
+    """See `Channel`."""
+
+    epoch = "db"
+
+    def __init__(self, store: Store, *, now: Callable[[], float] = time.time) -> None:
+        self._store, self._now = store, now
+        self._process = secrets.token_hex(8)
+        self._open = 0
+        self._seen = -1
+        self._tasks: list[asyncio.Task[None]] = []
+        self._awake = asyncio.Event()
+
+    def start(self, deliver: Deliver) -> None:
+        self._tasks = [
+            asyncio.create_task(self._read_forever(deliver), name="events"),
+            asyncio.create_task(self._keep_alive(), name="heartbeat"),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await self._write((_LEAVE, [self._process]))
+
+    def may_matter(self) -> bool:
+        return True  # whether somebody listens elsewhere is asked within the transaction
+
+    async def publish(self, tx: Transaction, event: Event) -> None:
+        if await tx.fetch(_ANYBODY, [self._now()]):
+            await tx.execute(_ADD, [_encode(event).decode(), self._now()])
+            tx.after_commit(self._awake.set)
+
+    async def send(self, event: Event) -> None:
+        await self._write((_ADD, [_encode(event).decode(), self._now()]))
+        self._awake.set()
+
+    async def opened(self, stream: Stream) -> None:
+        await self.changed(stream)
+        self._open += 1
+        self._awake.set()
+
+    async def changed(self, stream: Stream) -> None:
+        values: list[DbValue] = [stream.id, self._process, stream.address, stream.viewer, int(stream.oauth2)]
+        await self._write((_OPEN, [*values, self._now() + LEASE_S]))
+
+    async def closed(self, client_id: str) -> None:
+        self._open -= 1
+        await self._write((_CLOSE, [client_id]))
+
+    async def hold(self, for_s: float) -> None:
+        values: list[DbValue] = [f"held by {self._process}", "", "", "", 0, self._now() + for_s]
+        await self._write((_HOLD, values))
+
+    async def find(self, client_id: str) -> Stream | None:
+        rows = await self._store.fetch(_FIND, [client_id, self._now()])
+        return Stream(rows[0][0], rows[0][1], rows[0][2], bool(rows[0][3])) if rows else None
+
+    async def _write(self, *writes: tuple[Statement, list[DbValue]]) -> None:
+        async def job(tx: Transaction) -> None:
+            for statement, values in writes:
+                await tx.execute(statement, values)
+
+        await self._store.write(job)
+
+    async def _read_forever(self, deliver: Deliver) -> None:
+        version = -1
+        self._seen = int((await self._store.fetch(_LAST))[0][0])
+        while True:
+            try:
+                current = self._store.version()
+                if current != version or self._awake.is_set():
+                    self._awake.clear()
+                    version = current
+                    await self._read(deliver)
+                if self._open:
+                    await asyncio.sleep(POLL_S)
+                else:
+                    await asyncio.wait_for(self._awake.wait(), 1.0)
+            except TimeoutError:
+                continue
+            except Exception:  # the database is away for a moment: what was missed is read afterwards
+                log.warning("events can't be read", exc_info=True)
+                await asyncio.sleep(1.0)
+
+    async def _read(self, deliver: Deliver) -> None:
+        while rows := await self._store.fetch(_READ, [self._seen, READ_MAX]):
+            for seq, payload in rows:
+                self._seen = seq
+                deliver(Numbered(seq, _decode(payload)))
+            if len(rows) < READ_MAX:
+                return
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            now = self._now()
+            try:
+                await self._write(
+                    (_RENEW, [now + LEASE_S, self._process]), (_FORGET, [now]), (_TRIM, [now - KEPT_S])
+                )
+            except Exception:
+                log.warning("the list of streams can't be renewed", exc_info=True)
