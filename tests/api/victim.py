@@ -98,6 +98,8 @@ def fault_of(reply: Answer) -> str:
     """Return what is wrong with an answer to malformed input, or ''."""
     if reply.status >= 500:
         return str(reply.status)
+    if reply.headers.get("content-type", "").startswith("text/html") and b"</html>" in reply.body:
+        return ""  # a page for people
     if not reply.body or "json" not in reply.headers.get("content-type", ""):
         return f"{reply.status} without an error body" if reply.status >= 400 and reply.body else ""
     try:
