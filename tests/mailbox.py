@@ -21,7 +21,7 @@ class Mail:
         self.to, self.subject = str(message["To"]), str(message["Subject"])
         html, text = message.get_body(("html",)), message.get_body(("plain",))
         self.html = html.get_content() if html else ""
-        self.text = text.get_content() if text else ""
+        self.text = text.get_content().replace("\r\n", "\n") if text else ""
 
     @property
     def link(self) -> str:

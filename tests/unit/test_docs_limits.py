@@ -17,7 +17,12 @@ MODULES = (
     *("filters.parser", "plans.limits", "plans.fields", "plans.operands", "plans.dialects.sqlite"),
     *("http.bodies", "http.context", "http.batch", "http.auth", "http.rate_limits", "strict_json"),
     *("accounts.passwords", "accounts.sign_in", "accounts.viewers", "records.cascade", "records.plan_cache"),
-    *("records.reader", "stores.sqlite", "stores.like"),
+    *("records.reader", "stores.sqlite", "stores.like", "accounts.forms", "accounts.one_time"),
+    *("accounts.recovery", "accounts.origins", "accounts.places", "mail.fill", "http.account_pages"),
+    *("pages.languages", "http.oauth2", "oauth2.apple", "oauth2.profile", "outbound", "files.names"),
+    *("files.incoming", "files.ranges", "files.sizes", "files.thumb_worker", "files.thumbs", "http.files"),
+    *("collections.view_files", "realtime.clients", "realtime.topics", "http.realtime", "realtime.broker"),
+    *("realtime.shared", "outbox.outbox"),
 )
 INTERNAL = {
     "accounts.passwords.ARGON2_LANES_MAX": "of hashes from elsewhere",

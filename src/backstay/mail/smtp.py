@@ -54,7 +54,7 @@ async def send(message: EmailMessage, smtp: Smtp) -> None:
         if all(code >= FOR_GOOD for code in codes):
             raise Refused(str(exc)) from exc
         raise
-    except aiosmtplib.SMTPResponseException as exc:
+    except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as exc:
         if exc.code >= FOR_GOOD and exc.code not in _AUTH_CODES:
             raise Refused(str(exc)) from exc
         raise
@@ -64,6 +64,8 @@ async def _sign_in(client: aiosmtplib.SMTP, smtp: Smtp) -> None:
     is_clear = client.get_transport_info("sslcontext") is None
     if is_clear and not _is_this_machine(smtp.host):
         raise Unsafe(f"{smtp.host} offers no TLS, and a password must not travel in the clear")
+    if client.is_ehlo_or_helo_needed:  # what was said before STARTTLS is forgotten (RFC 3207)
+        await client.ehlo()
     match smtp.auth_method:
         case "LOGIN":
             await client.auth_login(smtp.username, smtp.password)
