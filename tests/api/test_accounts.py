@@ -102,6 +102,22 @@ async def test_forged_tokens_are_guests(site: Served) -> None:
     assert await is_ann(site, f"bEaReR {good}")
 
 
+async def test_passwords_that_are_easy_to_guess(site: Served) -> None:
+    fields = (await site.get("/api/collections/people", "boss")).json()["fields"]
+    assert not any("minScore" in field for field in fields)
+    stronger = [{**field, "minScore": 3} if field["name"] == "password" else field for field in fields]
+    await site.change("people", fields=stronger)
+    for weak in ("password1", "qwertyuiop", "aaaaaaaaaaaa", "backstay1"):
+        reply = await site.update("people", ANN, {"password": weak, "passwordConfirm": weak}, "boss")
+        assert reply.faults == {"password": "validation_weak_password"}
+    good = "violet-anchor-tumbling-seven"
+    body = {"password": good, "passwordConfirm": good, "oldPassword": PASSWORD}
+    assert (await site.update("people", ANN, body, "ann")).status == 200
+    too_much = [{**field, "minScore": 5} if field["name"] == "password" else field for field in fields]
+    reply = await site.send("PATCH", "/api/collections/people", who="boss", body={"fields": too_much})
+    assert reply.status == 400
+
+
 async def test_a_token_of_one_collection_is_nothing_in_another(site: Served) -> None:
     reply = await site.send("POST", "/api/collections/clients/auth-refresh", who="ann")
     assert reply.status == 403

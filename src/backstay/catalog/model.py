@@ -13,7 +13,19 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from backstay.catalog.casts import to_number
-from backstay.catalog.fields import AutodateField, Field, FileField, RelationField, TextField
+from backstay.catalog.fields import (
+    AutodateField,
+    EditorField,
+    Field,
+    FileField,
+    JsonField,
+    PasswordField,
+    RelationField,
+    TextField,
+    editor,
+    file,
+)
+from backstay.catalog.fields import json as json_field
 
 CollectionType: TypeAlias = Literal["base", "auth", "view"]
 
@@ -166,6 +178,40 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(field for field in self.fields if isinstance(field, FileField))
 
     @cached_property
+    def password_fields(self) -> tuple[PasswordField, ...]:
+        return tuple(field for field in self.fields if isinstance(field, PasswordField))
+
+    @cached_property
+    def settable_fields(self) -> dict[str, Field]:
+        """The fields that a superuser's body may set, by their name."""
+        return {field.name: field for field in self.fields if field.writable}
+
+    @cached_property
+    def public_settable_fields(self) -> dict[str, Field]:
+        """The fields that anybody's body may set: hidden ones are left out, but for one's own password."""
+        return {
+            name: field
+            for name, field in self.settable_fields.items()
+            if not field.hidden or (self.is_auth and name == "password")
+        }
+
+    @cached_property
+    def large_bytes(self) -> int:
+        """How much a record's files, JSON and editor fields may hold in all."""
+        sizes = (
+            (field.maxSize or default_max_bytes(field))
+            * (max(field.maxSelect, 1) if isinstance(field, FileField) else 1)
+            for field in self.fields
+            if isinstance(field, FileField | JsonField | EditorField)
+        )
+        return sum(sizes)
+
+    @cached_property
+    def zero_values(self) -> dict[str, Any]:
+        """The values of a record that nobody has touched; lists in them are not to be changed."""
+        return {field.name: field.zero for field in self.fields}
+
+    @cached_property
     def text_fields(self) -> tuple[TextField, ...]:
         return tuple(field for field in self.fields if isinstance(field, TextField))
 
@@ -211,6 +257,17 @@ class Catalog:
         ]
 
 
+def default_max_bytes(field: FileField | JsonField | EditorField) -> int:
+    """Return what a field's `maxSize` 0 stands for."""
+    match field:
+        case FileField():
+            return file.DEFAULT_MAX_BYTES
+        case JsonField():
+            return json_field.DEFAULT_MAX_BYTES
+        case EditorField():
+            return editor.DEFAULT_MAX_BYTES
+
+
 def decode_fields(text: str | bytes) -> tuple[Field, ...]:
     """Read the fields of a stored collection; raises msgspec.ValidationError when they are malformed."""
     return tuple(_field_decoder.decode(text))
@@ -222,6 +279,8 @@ def field_json(field: Field) -> dict[str, Any]:
     for key in ("min", "max"):
         if isinstance(plain.get(key), float):
             plain[key] = to_number(plain[key])  # 5, not 5.0
+    if not plain.get("minScore", True):
+        del plain["minScore"]  # ours, and told where it is used
     for key in ("onlyDomains", "exceptDomains", "mimeTypes", "thumbs"):
         if plain.get(key, ...) is None:
             plain[key] = []

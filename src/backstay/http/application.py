@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from starlette.routing import BaseRoute, Match, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -27,6 +27,7 @@ from backstay.http import (
 )
 from backstay.http.rate_limits import RateLimiter
 from backstay.http.replies import COMMON_HEADERS, Reply, encode, error_reply
+from backstay.http.route_table import RouteTable
 from backstay.site import Site
 
 log = logging.getLogger("backstay")
@@ -110,18 +111,19 @@ class _Routes(Router):
 
     def __init__(self, routes: Sequence[BaseRoute], lifespan: Any) -> None:
         super().__init__(routes=routes, redirect_slashes=False, lifespan=lifespan)
+        self._table = RouteTable(self.routes)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.lifespan(scope, receive, send)
             return
-        for route in self.routes:
-            match, found = route.matches(scope)
-            if match is Match.FULL:
-                scope.update(found)
-                await route.handle(scope, receive, send)
-                return
-        await not_found(scope, receive, send)
+        found = self._table.find(scope) if scope["type"] == "http" else None
+        if found is None:
+            await not_found(scope, receive, send)
+            return
+        route, more = found
+        scope.update(more)
+        await (route.app if isinstance(route, Route) else route.handle)(scope, receive, send)
 
 
 def create_application(

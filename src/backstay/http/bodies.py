@@ -22,8 +22,6 @@ from starlette.types import Message, Receive
 
 from backstay.catalog import Collection
 from backstay.catalog.casts import to_list
-from backstay.catalog.fields import EditorField, FileField, JsonField, editor, file
-from backstay.catalog.fields import json as json_field
 from backstay.errors import BadRequest, TooLarge
 from backstay.files.incoming import Incoming, name_upload
 from backstay.files.kinds import HEAD_BYTES
@@ -276,13 +274,4 @@ def infer(text: str) -> str | bool | int | float:
 
 def record_limit(collection: Collection) -> int:
     """Return how many bytes the body of a record may have: the common limit and what its large fields may hold."""
-    extra = 0
-    for field in collection.fields:
-        match field:
-            case FileField():
-                extra += (field.maxSize or file.DEFAULT_MAX_BYTES) * max(field.maxSelect, 1)
-            case JsonField():
-                extra += field.maxSize or json_field.DEFAULT_MAX_BYTES
-            case EditorField():
-                extra += field.maxSize or editor.DEFAULT_MAX_BYTES
-    return BODY_MAX_BYTES + extra
+    return BODY_MAX_BYTES + collection.large_bytes

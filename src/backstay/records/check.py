@@ -39,12 +39,17 @@ async def check_draft(
     is_new = draft.is_new
     for field in draft.collection.fields:
         fault = _check_alone(draft, field, uploads, new=is_new)
-        if fault is None and isinstance(field, RelationField):
-            fault = await _check_relation(tx, catalog, book, draft, field)
-        if fault is None and is_new and field.name == "id" and "id" in draft.sent:
-            fault = await _check_new_id(tx, catalog, book, draft)
         if fault is not None:
             faults[field.name] = fault
+    for relation in draft.collection.relation_fields:
+        if relation.name not in faults:
+            fault = await _check_relation(tx, catalog, book, draft, relation)
+            if fault is not None:
+                faults[relation.name] = fault
+    if is_new and "id" in draft.sent and "id" not in faults:
+        fault = await _check_new_id(tx, catalog, book, draft)
+        if fault is not None:
+            faults["id"] = fault
     return faults
 
 

@@ -25,6 +25,7 @@ RecordValues: TypeAlias = dict[str, Value]
 """A record's own values by field name."""
 
 AUTOGENERATE = ":autogenerate"
+_MODIFIER_ENDS = frozenset("+-")
 
 
 class Draft(msgspec.Struct, eq=False):
@@ -76,7 +77,7 @@ class Draft(msgspec.Struct, eq=False):
 
 def zero_values(collection: Collection) -> RecordValues:
     """Return the values of a record that nobody has touched."""
-    return {field.name: field.zero for field in collection.fields}
+    return dict(collection.zero_values)
 
 
 def draft_record(
@@ -94,27 +95,24 @@ def draft_record(
     """
     values = dict(old) if old is not None else zero_values(collection) | {"id": new_id}
     draft = Draft(collection, values, old, set(), {}, {})
-    has_modifiers = any(key[:1] == "+" or key[-1:] in {"+", "-"} for key in body)
-    for field in collection.fields:
-        is_own_secret = collection.is_auth and field.name == "password"
-        if field.writable and (superuser or not field.hidden or is_own_secret):
-            _set(draft, field, body)
-            if has_modifiers:
-                _modify(draft, field, body)
+    settable = collection.settable_fields if superuser else collection.public_settable_fields
+    has_modifiers = any(key[:1] == "+" or key[-1:] in _MODIFIER_ENDS for key in body)
+    for name, field in settable.items():
+        if name in body:
+            _set(draft, field, body[name])
+        if has_modifiers:
+            _modify(draft, field, body)
     _generate(draft, body, superuser=superuser)
     stamp(draft, now)
     return draft
 
 
-def _set(draft: Draft, field: Field, body: Body) -> None:
-    name = field.name
-    if name not in body:
-        return
-    draft.sent.add(name)
+def _set(draft: Draft, field: Field, raw: Any) -> None:
+    draft.sent.add(field.name)
     if isinstance(field, PasswordField):
-        draft.plain[name] = field.cast(body[name])
+        draft.plain[field.name] = field.cast(raw)
     else:
-        draft.values[name] = field.cast(body[name])
+        draft.values[field.name] = field.cast(raw)
 
 
 def _modify(draft: Draft, field: Field, body: Body) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import to_text
-from backstay.catalog.fields import DbValue, Field, PasswordField, TextField
+from backstay.catalog.fields import DbValue, TextField
 from backstay.catalog.patterns import generate
 from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
@@ -32,7 +32,7 @@ from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
 from backstay.records.upload import Upload
 from backstay.records.uploads import FileKeeper, check_upload, folder_of, names_in
-from backstay.stores.base import Store, Transaction, UniqueViolation
+from backstay.stores.base import Job, Store, Transaction, UniqueViolation
 from backstay.stores.catalog import load_catalog, load_version
 
 CREATE_FAILED = "Failed to create record."
@@ -84,6 +84,12 @@ class Writer:
         async def job(tx: Transaction) -> bytes:
             return await self.create_within(tx, call, hashes)
 
+        return await self._write(call, job)
+
+    async def _write(self, call: RecordCall, job: Job[bytes]) -> bytes:
+        """Run a write, with its files kept around it where there are any."""
+        if not call.uploads:
+            return await self._store.write(job)
         async with self.keeping([call]):
             return await self._store.write(job)
 
@@ -110,7 +116,7 @@ class Writer:
         collection = call.collection
         check_writable(call, collection.createRule)
         draft = self._draft(call, None)
-        call = call.by(msgspec.structs.replace(call.info, body=draft.body_for_rules(call.body)))
+        call = _with_body_for_rules(call, draft)
         if not await self._satisfies(tx, call, draft, collection.createRule):
             raise BadRequest(CREATE_FAILED)
         await self._check(tx, call, draft, hashes, CREATE_FAILED)
@@ -152,15 +158,14 @@ class Writer:
         async def job(tx: Transaction) -> bytes:
             return await self.update_within(tx, call, hashes)
 
-        async with self.keeping([call]):
-            return await self._store.write(job)
+        return await self._write(call, job)
 
     async def update_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Change a record in a transaction of the caller's."""
         call = await self._current(tx, call)
         check_writable(call, call.collection.updateRule)
         draft = self._draft(call, await self.load(tx, call.collection, call.record_id))
-        call = call.by(msgspec.structs.replace(call.info, body=draft.body_for_rules(call.body)))
+        call = _with_body_for_rules(call, draft)
         if not await self._satisfies(tx, call, draft, call.collection.updateRule):
             raise NotFound
         await self._check(tx, call, draft, hashes, UPDATE_FAILED)
@@ -260,7 +265,7 @@ class Writer:
         collection = catalog.find(call.collection.id)
         if collection is None:
             raise NotFound
-        if _password_fields(collection) != _password_fields(call.collection):
+        if collection.password_fields != call.collection.password_fields:
             raise Unavailable(hint="The fields of the collection have just been changed; send this again.")
         return msgspec.structs.replace(call, catalog=catalog, collection=collection)
 
@@ -279,11 +284,10 @@ class Writer:
         """
         collection, body = call.collection, call.body
         new: dict[str, str] = {}
-        for field in collection.fields:
-            if isinstance(field, PasswordField):
-                plain = str(field.cast(body.get(field.name)))
-                if plain and field.check_plain(plain) is None:
-                    new[field.name] = await self._hasher.hash(plain)
+        for field in collection.password_fields:
+            plain = str(field.cast(body.get(field.name)))
+            if plain and field.check_plain(plain) is None:
+                new[field.name] = await self._hasher.hash(plain)
         return Hashes(new, await self._old_password_fits(call))
 
     async def _old_password_fits(self, call: RecordCall) -> str:
@@ -356,6 +360,11 @@ class Writer:
             raise BadRequest(message, faults) from exc
 
 
+def _with_body_for_rules(call: RecordCall, draft: Draft) -> RecordCall:
+    """Return a call whose `@request.body` is what rules see: fields as they will be."""
+    return call.by(msgspec.structs.replace(call.info, body=draft.body_for_rules(call.body)))
+
+
 def with_new_id(call: RecordCall) -> RecordCall:
     """Return a call with the id that its new record will have, where files must know it beforehand."""
     sent = call.body.get("id")
@@ -384,7 +393,3 @@ def check_writable(call: RecordCall, rule: str | None) -> None:
         raise BadRequest(VIEW_REFUSED)
     if rule is None and not call.info.viewer.is_superuser:
         raise Forbidden(ONLY_SUPERUSERS)
-
-
-def _password_fields(collection: Collection) -> list[Field]:
-    return [field for field in collection.fields if isinstance(field, PasswordField)]

@@ -14,7 +14,7 @@ from backstay.stores.base import Row, Transaction
 
 _COLUMNS = ("id", "system", "type", "name", "fields", "indexes", *RULES, "options", "created", "updated")
 SELECT_COLLECTIONS = Statement(f"SELECT {', '.join(_COLUMNS)} FROM _collections ORDER BY rowid")
-SELECT_VERSION = Statement("SELECT value FROM _params WHERE id = 'catalogVersion'")
+SELECT_VERSION = Statement("SELECT value FROM _params WHERE id = 'catalogVersion'", is_cheap=True)
 UPSERT_COLLECTION = Statement(
     f"INSERT INTO _collections ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"

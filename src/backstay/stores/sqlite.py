@@ -137,6 +137,8 @@ class SqliteTransaction:
         self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
     ) -> list[Row]:
         if limit_s is None:
+            if statement.is_cheap:
+                return self._fetch(statement.sql, values)
             try:
                 return self._fetch_at_once(statement.sql, values)
             except apsw.InterruptError:

@@ -7,6 +7,7 @@ from typing import Any
 from backstay.catalog.casts import to_text
 from backstay.catalog.fields.base import INVALID_FORMAT, REQUIRED, FieldBase, Value
 from backstay.catalog.patterns import matches
+from backstay.catalog.strength import weakness
 from backstay.errors import Fault
 
 MAX_BYTES = 71
@@ -15,7 +16,8 @@ MAX_BYTES = 71
 class PasswordField(FieldBase, frozen=True, kw_only=True, tag="password"):
     """A password of `min` to `max` characters (0: 71), kept as a hash and never sent.
 
-    cost: kept for collections from elsewhere; new hashes are argon2id and don't use it
+    cost:     kept for collections from elsewhere; new hashes are argon2id and don't use it
+    minScore: how hard to guess it must be, from 0 (whatever) to 4, as zxcvbn counts; needs `backstay[strength]`
     """
 
     help: str = ""
@@ -23,6 +25,7 @@ class PasswordField(FieldBase, frozen=True, kw_only=True, tag="password"):
     max: int = 0
     pattern: str = ""
     cost: int = 0
+    minScore: int = 0
     required: bool = False
 
     def cast(self, raw: Any) -> Value:
@@ -39,4 +42,4 @@ class PasswordField(FieldBase, frozen=True, kw_only=True, tag="password"):
             return Fault("validation_max_text_constraint", f"Must be less than {longest} character(s).")
         if self.pattern and not matches(self.pattern, plain):
             return INVALID_FORMAT
-        return None
+        return weakness(plain, self.minScore) if self.minScore else None

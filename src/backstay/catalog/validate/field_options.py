@@ -24,6 +24,7 @@ from backstay.catalog.fields import (
     UrlField,
 )
 from backstay.catalog.patterns import check_generator, check_pattern, generate
+from backstay.catalog.strength import SCORE_MAX, can_judge
 from backstay.checks import (
     SAFE_INT_MAX,
     each,
@@ -147,10 +148,17 @@ def _file(field: FileField) -> Found:
     }
 
 
+def _strength_fault(field: PasswordField) -> Fault | None:
+    if not field.minScore or can_judge():
+        return None
+    return Fault("validation_missing_package", "Passwords can't be judged here: install backstay[strength].")
+
+
 def _password(field: PasswordField) -> Found:
     return {
         "min": first(field.min, minimum(1), maximum(PASSWORD_MAX_CHARS)),
         "max": first(field.max, minimum(field.min), maximum(PASSWORD_MAX_CHARS)),
         "cost": first(field.cost, minimum(4), maximum(31)),
+        "minScore": first(field.minScore, minimum(0), maximum(SCORE_MAX)) or _strength_fault(field),
         "pattern": pattern_fault(field.pattern),
     }
