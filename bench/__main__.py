@@ -18,7 +18,9 @@ from bench.report import print_report, write_page
 def main() -> int:
     ask = _arguments()
     quick = Plan(rounds=2, seconds=1)
-    plan = msgspec.structs.replace(quick if ask.quick else Plan(), servers=ask.servers, cases=ask.cases)
+    plan = msgspec.structs.replace(
+        quick if ask.quick else Plan(), servers=ask.servers, cases=ask.cases, extras=not ask.no_extras
+    )
     if ask.rounds:
         plan = msgspec.structs.replace(plan, rounds=ask.rounds)
     progress = Console(stderr=True)
@@ -45,6 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two rounds of one second: under two minutes")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
+    parser.add_argument("--no-extras", action="store_true", help="leave out sign-ins, files and subscribers")
     parser.add_argument("--rounds", type=int, default=0, help="rounds for each case and server")
     parser.add_argument("--servers", type=_words(list(LAUNCHERS)), default=list(LAUNCHERS), metavar="A,B")
     names = [case.name for case in CASES]

@@ -16,6 +16,7 @@ import msgspec
 from bench.cases import CASES, Case
 from bench.client import Client
 from bench.dataset import READER_EMAIL, READER_PASSWORD, Dataset, expect_ok, make_dataset
+from bench.extras import Figures, measure_extras
 from bench.load import Call, Load, Result, load_tool, run_load
 from bench.processes import BackstaySite, Launcher, PocketBase, RawHandler, Server
 
@@ -39,6 +40,7 @@ class Plan(msgspec.Struct, frozen=True):
     seconds: int = 2
     servers: Sequence[str] = tuple(LAUNCHERS)
     cases: Sequence[str] = tuple(case.name for case in CASES)
+    extras: bool = True
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -65,6 +67,7 @@ class Report(msgspec.Struct, frozen=True):
     plan: Plan
     cases: dict[str, dict[str, Measured]]
     footprints: dict[str, Footprint]
+    extras: dict[str, Figures] = {}
 
     def ratio(self, case: str, server: str, to: str) -> float | None:
         """Requests a second of `server` over those of `to`; None where one was not measured.
@@ -96,8 +99,20 @@ def run(plan: Plan, tell: Tell) -> Report:
             rest = {name: server.memory_bytes() / 1e6 for name, server in servers.items()}
             cases = _measure_cases(plan, servers, dataset, tell)
             loaded = {name: server.memory_bytes() / 1e6 for name, server in servers.items()}
+            extras = _measure_extras(plan, servers, dataset, tell) if plan.extras else {}
     footprints = {name: Footprint(start_s[name], rest[name], loaded[name]) for name in plan.servers}
-    return Report(tool=load_tool(), plan=plan, cases=cases, footprints=footprints)
+    return Report(tool=load_tool(), plan=plan, cases=cases, footprints=footprints, extras=extras)
+
+
+def _measure_extras(
+    plan: Plan, servers: dict[str, Server], dataset: Dataset, tell: Tell
+) -> dict[str, Figures]:
+    found: dict[str, Figures] = {}
+    for name, server in servers.items():
+        if name != "raw":
+            tell(f"{name}: sign-ins, files, subscribers")
+            found[name] = measure_extras(server, dataset)
+    return found
 
 
 @contextlib.contextmanager

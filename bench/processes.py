@@ -120,7 +120,9 @@ def run_command(command: Sequence[str]) -> None:
 
 def _environment() -> dict[str, str]:
     paths = [str(_ROOT / "src"), str(_ROOT), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    found.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
+    return found
 
 
 def free_port() -> int:

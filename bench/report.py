@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.cases import CASES
+from bench.extras import extra_rows
 from bench.measure import Measured, Report
 from bench.pages import DOCS, markdown_table, write_measured
 
@@ -42,6 +43,19 @@ def goals(report: Report) -> list[Goal]:
         if share is not None:
             wanted = f"at least {LIMIT_SHARE:.0%} of the hand-written handler"
             found.append(Goal(case.title, wanted, f"{share:.0%}", share >= LIMIT_SHARE))
+    extra = report.extras.get("backstay")
+    if extra is not None:
+        slower, with_ms = extra["times slower"], extra["writer's answer with them, ms"]
+        without_ms = extra["writer's answer without them, ms"]
+        found.append(Goal("reads while people sign in, p99", "under 5x", f"{slower:.1f}x", slower < 5))
+        found.append(
+            Goal(
+                "writer's answer with subscribers",
+                "not slower than without",
+                f"{with_ms:.1f} ms, without {without_ms:.1f} ms",
+                with_ms <= without_ms * 1.2,
+            )
+        )
     own = report.footprints.get("backstay")
     if own is not None:
         start, rest = own.start_s, own.rest_mb
@@ -111,9 +125,20 @@ def goal_rows(report: Report) -> Rows:
     return rows
 
 
+def extras_rows(report: Report) -> Rows:
+    """The head and the rows of what a rate alone does not tell."""
+    names = list(report.extras)
+    rows = [["work", *names]]
+    rows += [
+        [row.title, *(f"{row.values[name]:,.4g}" for name in names)] for row in extra_rows(report.extras)
+    ]
+    return rows
+
+
 _TABLES = (
     ("Requests a second, and latency at p50 and p99", work_rows),
     ("Start and memory", footprint_rows),
+    ("Sign-ins, files, subscribers", extras_rows),
     ("Numbers to reach", goal_rows),
 )
 

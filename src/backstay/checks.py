@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -156,7 +157,14 @@ def ip_or_subnet(value: str) -> Fault | None:
 
 URL_MAX_CHARS = 2082
 _LABEL = r"[A-Za-z0-9\u00a1-\uffff](?:[A-Za-z0-9_\u00a1-\uffff-]*[A-Za-z0-9\u00a1-\uffff])?"
-_URL_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+
+
+@cache
+def _url_host() -> re.Pattern[str]:
+    """Return the pattern of a host. Classes of so many letters take long to compile: it is done when one is needed."""
+    return re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+
+
 _URL_SCHEMES = frozenset({"http", "https", "ftp", "tcp", "udp", "ws", "wss"})
 _NOT_IN_URL = re.compile(r"\s|%(?![0-9A-Fa-f]{2})")
 _NOT_URL = Fault("validation_is_url", "Must be a valid URL.")
@@ -187,16 +195,20 @@ def is_url(value: str) -> bool:
         return False
     if is_ip(name):
         return True
-    return bool(_URL_HOST.fullmatch(name)) and not re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name)
+    return bool(_url_host().fullmatch(name)) and not re.fullmatch(r"[0-9]+(\.[0-9]+){3}", name)
 
 
 EMAIL_MAX_CHARS = 320
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a0-\uffff-]"
 _MAIL_LABEL = r"[A-Za-z0-9\u00a0-\uffff](?:[A-Za-z0-9_~\u00a0-\uffff-]*[A-Za-z0-9\u00a0-\uffff])?"
 _SPACE = re.compile(r"\s")
-_EMAIL = re.compile(
-    rf"{_ATEXT}+(?:\.{_ATEXT}+)*@(?:{_MAIL_LABEL}\.)+[A-Za-z\u00a0-\uffff][A-Za-z0-9\u00a0-\uffff-]*\.?"
-)
+
+
+@cache
+def _email_pattern() -> re.Pattern[str]:
+    return re.compile(
+        rf"{_ATEXT}+(?:\.{_ATEXT}+)*@(?:{_MAIL_LABEL}\.)+[A-Za-z\u00a0-\uffff][A-Za-z0-9\u00a0-\uffff-]*\.?"
+    )
 
 
 def email(value: str) -> Fault | None:
@@ -212,7 +224,7 @@ def is_email(value: str) -> bool:
     """Say whether `value` is a bare e-mail address with a full domain."""
     if len(value) > EMAIL_MAX_CHARS or ".." in value or _SPACE.search(value):
         return False
-    return _EMAIL.fullmatch(value) is not None
+    return _email_pattern().fullmatch(value) is not None
 
 
 _HEX_COLOUR = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")

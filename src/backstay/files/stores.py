@@ -59,7 +59,7 @@ class LocalStore:
     """A folder of this machine."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root.absolute()
 
     def _path(self, key: str) -> Path:
         path = self.root.joinpath(*key.split("/"))

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
@@ -36,6 +37,7 @@ from backstay.records.query import RecordCall
 POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 PUBLIC = "max-age=2592000, stale-while-revalidate=86400"
 PRIVATE = "private, no-store"
+PATH_SEND = "http.response.pathsend"
 KINDS_KEPT_MAX = 10_000
 IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What thumbnails are made of."""
@@ -181,10 +183,14 @@ class FileReply:
             await send({"type": "http.response.body", "body": b""})
         elif len(spans) == 1:
             span = spans[0]
+            whole = span.length == size and not self._range()
             own = {"Content-Type": kind, "Content-Length": str(span.length)}
             part = {"Content-Range": f"bytes {span.start}-{span.end}/{size}"} if self._range() else {}
             await self._start(scope, send, 206 if part else 200, own | part)
-            await self._send(send, self._files.read(self._key, span.start, span.length))
+            if whole and size and self._found.path is not None and PATH_SEND in scope.get("extensions", ()):
+                await self._send_path(send, self._found.path)
+            else:
+                await self._send(send, self._files.read(self._key, span.start, span.length))
         else:
             await self._send_parts(scope, send, kind, spans)
 
@@ -239,6 +245,13 @@ class FileReply:
         named = [(name.lower().encode(), value.encode()) for name, value in (self._headers | own).items()]
         headers = named + scope.pop(COMMON_HEADERS)
         await send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def _send_path(self, send: Send, path: Path) -> None:
+        """Let the server send the file by itself (an extension of ASGI): no byte of it passes through Python."""
+        if self._is_head:
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await send({"type": PATH_SEND, "path": str(path)})
 
     async def _send(self, send: Send, chunks: AsyncIterator[bytes]) -> None:
         if not self._is_head:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -26,9 +25,6 @@ from backstay.realtime.channel import Stream
 from backstay.realtime.clients import CLIENTS_MAX, Client
 from backstay.realtime.topics import TOPIC_MAX_CHARS, TOPICS_MAX
 
-IDLE_MAX_S = 300.0
-LIFE_MAX_S = 1800.0
-"""A stream ends when it had nothing to tell for so long, or is so old; clients come back by themselves."""
 CODE_MAX_CHARS = 4096
 FORM_MAX_BYTES = 64 << 10
 NO_CLIENT = "Missing or invalid client id."
@@ -73,11 +69,7 @@ class EventStream:
     async def _send_all(self, send: Send) -> None:
         client = self._client
         while not client.closed:
-            left_s = client.born + LIFE_MAX_S - time.monotonic()
-            try:
-                await asyncio.wait_for(client.awake.wait(), min(IDLE_MAX_S, left_s))
-            except TimeoutError:
-                return
+            await client.awake.wait()
             messages = client.take()
             if messages:
                 await send({"type": "http.response.body", "body": messages, "more_body": True})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -37,6 +38,9 @@ LOG_MAX_BYTES = 8 << 20
 """What is kept for clients that come back: the last events, by number and by size."""
 RESUME_S = 300.0
 """How long after a stream has ended its events are kept, though nobody listens."""
+CHUNK = 50
+"""Clients that are told before others get a turn; each of them wakes up to send."""
+SWEEP_S = 5.0
 WAITING_MAX = 100_000
 """Events that may wait to be told; beyond it, clients are cut off rather than told late."""
 OAUTH2_TOPIC = "@oauth2"
@@ -64,19 +68,22 @@ class Broker:
         self._log: deque[tuple[Numbered, int]] = deque()
         self._log_bytes = 0
         self._last = 0
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._is_telling = False
 
     def start(self) -> None:
         self.channel.start(self._deliver)
-        self._task = asyncio.create_task(self._tell_forever(), name="realtime")
+        self._tasks = [
+            asyncio.create_task(self._tell_forever(), name="realtime"),
+            asyncio.create_task(self._sweep_forever(), name="streams"),
+        ]
 
     async def stop(self) -> None:
         self.close_all()
         await self.channel.stop()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def close_all(self) -> None:
         """End all streams: the server stops, and clients come back to the next one."""
@@ -154,6 +161,15 @@ class Broker:
 
     # -- telling --------------------------------------------------------------------------------------------
 
+    async def _sweep_forever(self) -> None:
+        """End streams whose time is over: one look at all of them, instead of a timer for each."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = time.monotonic()
+            for client in self.clients:
+                if client.is_over(now):
+                    client.close()
+
     @property
     def is_quiet(self) -> bool:
         """Tell whether everything that has come in has been told."""
@@ -201,8 +217,10 @@ class Broker:
         listening = self.clients.listening((collection.id, collection.name), event.record_id)
         if listening:
             teller = _Teller(self, catalog, collection, event)
-            for client, topic in listening:
-                await self._send(teller, client, topic, number)
+            for start in range(0, len(listening), CHUNK):
+                await asyncio.sleep(0)  # the writer's answer, and everybody else's, goes first
+                for client, topic in listening[start : start + CHUNK]:
+                    await self._send(teller, client, topic, number)
 
     async def _send(self, teller: _Teller, client: Client, topic: Topic, number: int) -> None:
         data = await teller.data(client, topic)

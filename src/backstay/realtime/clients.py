@@ -18,6 +18,9 @@ from backstay.realtime.topics import Topic
 ID_CHARS = 40
 QUEUE_MAX_MESSAGES = 256
 QUEUE_MAX_BYTES = 1 << 20
+IDLE_MAX_S = 300.0
+LIFE_MAX_S = 1800.0
+"""A stream ends when it had nothing to tell for so long, or is so old; clients come back by themselves."""
 CLIENTS_MAX = 20_000
 """Streams of one process."""
 _LETTERS = string.ascii_letters + string.digits
@@ -36,6 +39,7 @@ class Client:
         "head",
         "id",
         "token",
+        "told",
         "topics",
         "viewer_key",
     )
@@ -48,7 +52,7 @@ class Client:
         self.viewer_key = ""
         self.topics: tuple[Topic, ...] = ()
         self.awake = asyncio.Event()
-        self.born = time.monotonic()
+        self.born = self.told = time.monotonic()
         self.closed = False
         self._queue: deque[bytes] = deque()
         self._bytes = 0
@@ -65,6 +69,7 @@ class Client:
     def take(self) -> bytes:
         """Return all that waits."""
         self.awake.clear()
+        self.told = time.monotonic()
         messages = b"".join(self._queue)
         self._queue.clear()
         self._bytes = 0
@@ -76,6 +81,10 @@ class Client:
         self._queue.clear()
         self._bytes = 0
         self.awake.set()
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether a stream has nothing to tell for too long, or is too old. now: of the monotonic clock"""
+        return now - self.told > IDLE_MAX_S or now - self.born > LIFE_MAX_S
 
     def listens_to(self, name: str) -> bool:
         """Tell whether one of the subscriptions is a name, options aside."""
