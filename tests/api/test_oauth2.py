@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
 from backstay.accounts.delays import PAIR
 from backstay.oauth2.flow import nonce_of
@@ -363,7 +364,7 @@ KEY, OTHER_KEY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 
 
 def jwk(key: rsa.RSAPrivateKey, kid: str = "k1") -> dict[str, Any]:
-    public: dict[str, Any] = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    public: dict[str, Any] = json.loads(RSAAlgorithm.to_jwk(key.public_key()))
     return {**public, "kid": kid, "alg": "RS256", "use": "sig"}
 
 
