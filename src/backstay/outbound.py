@@ -14,6 +14,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Mapping
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -58,7 +59,7 @@ class Answer(msgspec.Struct, frozen=True):
         """Return the body as JSON. Raises Refused."""
         try:
             return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             raise Refused("the answer is no JSON") from exc
 
 
@@ -102,10 +103,7 @@ def check_url(url: str, *, trusted: bool) -> None:
 
 
 class Outbound:
-    """Makes requests. Close it when it is done with.
-
-    hosts: names with fixed addresses, for tests
-    """
+    """Makes requests. Close it when it is done with."""
 
     def __init__(self) -> None:
         self._sessions: dict[bool, ClientSession] = {}
@@ -126,13 +124,19 @@ class Outbound:
         limit: bytes that the answer may have
         """
         import aiohttp
+        from yarl import URL
 
         check_url(url, trusted=trusted)
-        host = urlsplit(url).hostname or ""
+        try:
+            # What is looked at is what the connection is made to: `１２７.0.0.1` is 127.0.0.1 only once it is encoded.
+            target = URL(url)
+            host = target.host or ""
+        except ValueError as exc:
+            raise Refused("the URL can't be read") from exc
         _check_literal(host, trusted=trusted)
         try:
             async with self._session(trusted=trusted).request(
-                method, url, headers=headers, data=form, json=json, allow_redirects=False
+                method, target, headers=headers, data=form, json=json, allow_redirects=False
             ) as reply:
                 body = await _read(reply.content, limit)
                 named = {name.lower(): value for name, value in reply.headers.items()}
@@ -147,6 +151,7 @@ class Outbound:
 
             connector = aiohttp.TCPConnector(
                 resolver=cast("AbstractResolver", _Resolver(trusted=trusted)),
+                socket_factory=partial(_socket, trusted=trusted),
                 use_dns_cache=False,
                 limit=20,
                 force_close=True,
@@ -169,12 +174,21 @@ class Outbound:
 
 def _check_literal(host: str, *, trusted: bool) -> None:
     """Raise Refused for an address in the URL itself: no name is looked up for it."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return
-    if not (is_askable(host) if trusted else is_public(host)):
+    looks_like_one = ":" in host or host.replace(".", "").isdigit()
+    if looks_like_one and not _may_ask(host, trusted=trusted):
         raise Refused(f"{host} is not asked")
+
+
+def _may_ask(address: str, *, trusted: bool) -> bool:
+    return is_askable(address) if trusted else is_public(address)
+
+
+def _socket(place: tuple[Any, ...], *, trusted: bool) -> socket.socket:
+    """Open a socket to an address: the last gate, which no spelling of a host gets around."""
+    family, kind, proto, _, peer = place
+    if not _may_ask(str(peer[0]), trusted=trusted):
+        raise OSError(errno.EACCES, f"{peer[0]} is not asked")
+    return socket.socket(family, kind, proto)
 
 
 async def _read(stream: Any, limit: int) -> bytes:
@@ -192,7 +206,7 @@ class _Resolver:
     """Resolves a name once, and gives up where one of its addresses must not be asked."""
 
     def __init__(self, *, trusted: bool) -> None:
-        self._is_fine = is_askable if trusted else is_public
+        self._trusted = trusted
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -200,7 +214,7 @@ class _Resolver:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
         for *_, place in found:
-            if not self._is_fine(str(place[0])):
+            if not _may_ask(str(place[0]), trusted=self._trusted):
                 raise OSError(errno.EACCES, f"'{host}' leads to {place[0]}, which is not asked")
         return [
             {

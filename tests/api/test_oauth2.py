@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 
 from backstay.accounts.delays import PAIR
 from backstay.oauth2.flow import nonce_of
@@ -24,6 +25,7 @@ from tests.api.site import PASSWORD, Answer, Served
 pytestmark = pytest.mark.anyio
 
 ANN_EMAIL = "ann@example.com"
+OIDC2 = {"name": "oidc2", "clientId": "client", "clientSecret": "sesame"}
 VERIFIER = "v" * 43
 
 
@@ -224,6 +226,45 @@ async def test_the_second_factor_stands_in_the_way(joined: Served, provider: Pro
     assert (await joined.send("POST", "/api/collections/people/auth-with-password", body=body)).status == 200
 
 
+async def test_a_squatter_with_two_factors_is_thrown_out_too(joined: Served, provider: Provider) -> None:
+    """Ann's account is not verified. Whoever made it has a token, the password, a link, and a first factor shown."""
+    provider.user = {"sub": "squatter"}
+    assert (await sign_in(joined, "ann")).status == 200
+    await joined.change("people", mfa={"enabled": True, "duration": 600, "rule": ""})
+    second = OIDC2 | {
+        key: f"{provider.url}/{path}"  # type: ignore[attr-defined]
+        for key, path in (("authURL", "auth"), ("tokenURL", "token"), ("userInfoURL", "user"))
+    }
+    people = (await joined.get("/api/collections/people", "boss")).json()
+    providers = [*people["oauth2"]["providers"], second]
+    await joined.change("people", oauth2={**people["oauth2"], "providers": providers})
+    squatter, half = joined.tokens["ann"], (await sign_in(joined)).json()["mfaId"]
+    provider.user = {"sub": "ann at home", "email": ANN_EMAIL, "email_verified": True}
+    assert (await sign_in(joined, provider="oidc2")).status == 401
+    assert not await works(joined, squatter)
+    body = {"identity": ANN_EMAIL, "password": PASSWORD, "mfaId": half}
+    assert (await joined.send("POST", "/api/collections/people/auth-with-password", body=body)).status == 400
+    provider.user = {"sub": "squatter"}
+    back = await sign_in(joined)
+    assert back.json().get("record", {}).get("id") != ANN
+    assert (await joined.list("_externalAuths", "boss")).json()["items"][0]["providerId"] == "ann at home"
+
+
+async def test_ids_are_not_cut(joined: Served, provider: Provider) -> None:
+    provider.user = {"sub": "x" * 2000}
+    assert (await sign_in(joined)).status == 200
+    provider.user = {"sub": "x" * 2000 + "y"}
+    assert (await sign_in(joined)).status == 400
+
+
+@pytest.mark.parametrize("sub", ["a\x00b", "\u202e", " ", "x" * 2000])
+async def test_ids_of_any_form_are_no_fault_of_the_server(
+    joined: Served, provider: Provider, sub: str
+) -> None:
+    provider.user = {"sub": sub}
+    assert (await sign_in(joined)).status < 500
+
+
 async def test_a_provider_that_says_nonsense(joined: Served, provider: Provider) -> None:
     good = provider.token
     for token in (
@@ -323,7 +364,7 @@ KEY, OTHER_KEY = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 
 
 def jwk(key: rsa.RSAPrivateKey, kid: str = "k1") -> dict[str, Any]:
-    public: dict[str, Any] = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    public: dict[str, Any] = json.loads(RSAAlgorithm.to_jwk(key.public_key()))
     return {**public, "kid": kid, "alg": "RS256", "use": "sig"}
 
 
@@ -396,4 +437,13 @@ PUBLIC_PEM = b"-----BEGIN PUBLIC KEY-----not a key for HMAC-----END PUBLIC KEY--
 )
 async def test_bad_tokens(signing: Served, provider: Provider, make: Any) -> None:
     provider.token = {"access_token": "at", "id_token": make()}
+    assert (await sign_in(signing)).status == 400
+
+
+@pytest.mark.parametrize(
+    "keys", [[], "x", 5, None, {}, {"keys": 5}, {"keys": [5]}, {"keys": [{"kty": "oct"}]}]
+)
+async def test_keys_that_are_none(signing: Served, provider: Provider, keys: Any) -> None:
+    provider.keys = keys
+    provider.token = {"access_token": "at", "id_token": signed()}
     assert (await sign_in(signing)).status == 400

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from backstay.outbound import Outbound, Refused, check_url, is_askable, is_public
+import backstay.outbound as outbound_module
+from backstay.outbound import Answer, Outbound, Refused, check_url, is_askable, is_public
 
 pytestmark = pytest.mark.anyio
 
@@ -87,19 +88,25 @@ LOOPBACK = [
         "127.1",
     ),
     *("0177.0.0.1", "127.0.0.1.", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "LOCALHOST"),
+    *("①②⑦.⓪.⓪.①", "127。0。0。1", "１２７.0.0.1", "①②⑦.①"),
 ]
 
 
 class Door:
-    """A server on loopback that counts who comes in."""
+    """A server on loopback that counts who knocks, and who comes in with a request."""
 
     def __init__(self) -> None:
-        self.visits = 0
+        self.knocks = self.visits = 0
         self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
     async def visited(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.knocks += 1
+        try:
+            await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            writer.close()
+            return
         self.visits += 1
-        await reader.readuntil(b"\r\n\r\n")
         writer.write(self.answer)
         await writer.drain()
         writer.close()
@@ -122,12 +129,26 @@ async def outbound() -> AsyncIterator[Outbound]:
 
 @pytest.mark.parametrize("host", LOOPBACK)
 async def test_no_spelling_of_loopback_is_asked(
-    outbound: Outbound, door: tuple[Door, int], host: str
+    outbound: Outbound, door: tuple[Door, int], host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for port in ("", ":443", ":8443"):
         with pytest.raises(Refused):
             await outbound.ask("GET", f"https://{host}{port}/")
-    assert door[0].visits == 0
+    monkeypatch.setattr(outbound_module, "PORTS", {door[1]})
+    with pytest.raises(Refused):
+        await outbound.ask("GET", f"https://{host}:{door[1]}/")
+    assert door[0].knocks == 0
+
+
+@pytest.mark.parametrize("host", ["１６９.254.169.254", "169。254。169。254", "[::ffff:169.254.169.254]"])
+async def test_no_spelling_of_the_metadata_server_is_asked(outbound: Outbound, host: str) -> None:
+    with pytest.raises(Refused, match="not asked"):
+        await outbound.ask("GET", f"http://{host}/", trusted=True)
+
+
+def test_an_answer_that_is_too_deep_is_none() -> None:
+    with pytest.raises(Refused):
+        Answer(200, {}, b"[" * 500_000).json()
 
 
 async def test_a_name_with_one_bad_address_is_refused(

@@ -171,9 +171,17 @@ class SignIn:
             if proven.attempt is not None:
                 await self._delays.succeed(tx, proven.attempt)
             wants_second = await self._wants_second(tx, call, record)
-            waiting = await self._second_factor(tx, call, record, proven.method) if wants_second else ""
-            if newly_verified and not wants_second:
-                record = await self._take_over(tx, call, record)
+            first_id = _mfa_id(call) if wants_second else ""
+            if first_id:
+                await self._use_first_factor(tx, call, record, proven.method, first_id)
+            if newly_verified:
+                record = await self._take_over(tx, call, record, keeps_password=wants_second)
+            waiting = ""
+            if wants_second and not first_id:
+                made = await self._people.add(
+                    tx, call.catalog, "_mfas", method=proven.method, **_owner(call, record)
+                )
+                waiting = str(made["id"])
             if proven.after is not None:
                 record = await proven.after(tx, record)
             if not waiting:
@@ -203,43 +211,36 @@ class SignIn:
         mfa = auth_of(call.collection).mfa
         return mfa.enabled and await self.satisfies(call, mfa.rule, record, tx.fetch)
 
-    async def _take_over(self, tx: Transaction, call: RecordCall, record: RecordValues) -> RecordValues:
+    async def _take_over(
+        self, tx: Transaction, call: RecordCall, record: RecordValues, *, keeps_password: bool
+    ) -> RecordValues:
         """Make an account its owner's alone, who is the first to prove its address.
 
-        Somebody else may have signed up with it before, and wait inside. So its password ends, and with it every
-        token, and every link to a provider. Where a second factor is wanted nothing of that lets anybody in.
+        Somebody else may have signed up with it before, and wait inside. So every token, every half of a sign-in and
+        every link to a provider ends; and the password, but where it takes a second factor to get in with it:
+        the owner may be about to show it as that.
         """
         collection = call.collection
         await self._people.end(tx, call.catalog, collection, str(record["id"]), "_externalAuths")
-        values: RecordValues = {
-            "password": self._hasher.unusable(),
-            "tokenKey": new_token_key(collection),
-        }
+        values: RecordValues = {"tokenKey": new_token_key(collection)}
+        if not keeps_password:
+            values["password"] = self._hasher.unusable()
         return await self._people.change(tx, call.catalog, collection, record, values)
 
-    async def _second_factor(
-        self, tx: Transaction, call: RecordCall, record: RecordValues, method: str
-    ) -> str:
-        """Use up the proof of a first, different factor, or make one of this.
-
-        Returns the id of the proof that was made of the first factor, '' when nothing is wanted any more.
-        """
-        mfa_id = str(call.body.get("mfaId") or call.info.query.get("mfaId", ""))
-        owner: dict[str, object] = {"collectionRef": call.collection.id, "recordRef": record["id"]}
-        if not mfa_id:
-            made = await self._people.add(tx, call.catalog, "_mfas", method=method, **owner)
-            return str(made["id"])
+    async def _use_first_factor(
+        self, tx: Transaction, call: RecordCall, record: RecordValues, method: str, mfa_id: str
+    ) -> None:
+        """Use up the proof of a first, different factor. Raises BadRequest where it is none."""
         mfas, mfa = self._people.system(call.catalog, "_mfas"), auth_of(call.collection).mfa
         found = await self._people.load(tx.fetch, mfas, mfa_id)
         if found is None or is_over(found["created"], mfa.duration):
             raise BadRequest("Invalid or expired MFA session.")
-        if any(found[key] != value for key, value in owner.items()):
+        if any(found[key] != value for key, value in _owner(call, record).items()):
             raise BadRequest("Invalid MFA session.")
         if found["method"] == method:
             raise BadRequest("A different authentication method is required.")
         if not await self._people.remove(tx, call.catalog, "_mfas", found):
             raise BadRequest("Invalid or expired MFA session.")
-        return ""
 
     # -- without a proof of one's own -----------------------------------------------------------------------
 
@@ -303,6 +304,15 @@ class SignIn:
         text = await self._reader.view_within(self._store.fetch, whole)
         lead = b'{"meta":' + msgspec.json.encode(meta) + b"," if meta is not None else b"{"
         return lead + b'"record":' + text + b',"token":' + msgspec.json.encode(token) + b"}"
+
+
+def _mfa_id(call: RecordCall) -> str:
+    """Return the id of the first factor that a request names, or ''."""
+    return str(call.body.get("mfaId") or call.info.query.get("mfaId", ""))
+
+
+def _owner(call: RecordCall, record: RecordValues) -> dict[str, object]:
+    return {"collectionRef": call.collection.id, "recordRef": record["id"]}
 
 
 def _credentials(body: Body, auth: AuthOptions) -> tuple[str, str, str]:

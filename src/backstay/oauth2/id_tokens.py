@@ -68,12 +68,20 @@ class IdTokens:
         known = self._keys.get(jwks)
         if known is None or known[0] < time.monotonic() or not _has(known[1], kid):
             answer = await self._outbound.ask("GET", jwks, trusted=trusted)
-            keys = jwt.PyJWKSet.from_dict(answer.json())
+            keys = _read_keys(answer.json())
             known = self._keys[jwks] = (time.monotonic() + KEYS_KEPT_S, keys)
         for key in known[1].keys:
             if key.key_id == kid or (not kid and len(known[1].keys) == 1):
                 return key
         raise BadIdToken("no key of the provider has signed this")
+
+
+def _read_keys(raw: Any) -> jwt.PyJWKSet:
+    """Return the keys of a provider. Raises BadIdToken for what is none; the library stumbles over some of that."""
+    try:
+        return jwt.PyJWKSet.from_dict(raw)
+    except (AttributeError, LookupError, TypeError, ValueError) as exc:
+        raise BadIdToken(f"the keys of the provider can't be read: {type(exc).__name__}") from exc
 
 
 def _has(keys: jwt.PyJWKSet, kid: str) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from backstay.oauth2.providers import ALWAYS, Emails, Fields
 
 TEXT_MAX_CHARS = 2000
+ID_MAX_CHARS = 2000
 _BRACED = re.compile(r"\{([\w.]+)\}")
 
 
@@ -34,7 +35,7 @@ def read_profile(fields: Fields, raw: Any) -> Profile:
     """Return what an answer says; the id is '' when it says nothing."""
     email = text_at(raw, fields.email)
     return Profile(
-        id=text_at(raw, fields.id),
+        id=_id(raw, fields.id),
         name=" ".join(filter(None, (text_at(raw, path) for path in fields.name.split()))),
         username=text_at(raw, fields.username),
         email=email,
@@ -87,6 +88,12 @@ def text_at(raw: Any, path: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return str(value)[:TEXT_MAX_CHARS]
+
+
+def _id(raw: Any, path: str) -> str:
+    """Return what names a user, or '' where it is too long: two ids that differ at their ends are not one user."""
+    value = at(raw, path)
+    return "" if isinstance(value, str) and len(value) > ID_MAX_CHARS else text_at(raw, path)
 
 
 def _avatar(raw: Any, pattern: str) -> str:
