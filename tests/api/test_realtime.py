@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -332,8 +333,14 @@ async def test_the_end_of_a_popup(site: Served) -> None:
             "/api/oauth2-redirect", content=f"state={opener.id}&code=c5", headers=form
         )
         assert posted.status_code == 303
-        heard = await opener.hears(3)
-        assert [data["code"] for _, data in heard] == ["c1", "", "c5"]
+        user = quote('{"name":{"firstName":"Ann","lastName":"Lee"},"email":"x"}')
+        apple = f"state={opener.id}&code=c6&user={user}"
+        assert (
+            await site.client.post("/api/oauth2-redirect", content=apple, headers=form)
+        ).status_code == 303
+        assert await site.site.codes.name_of("c6") == "Ann Lee"
+        heard = await opener.hears(4)
+        assert [data["code"] for _, data in heard] == ["c1", "", "c5", "c6"]
         assert other.heard == []
         for body in (b"", b"\xff", b"{", b"%zz", b"x" * 100_000):
             broken = await site.client.post("/api/oauth2-redirect", content=body, headers=form)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from starlette.routing import BaseRoute
 
 from backstay.accounts.delays import Attempt
@@ -40,6 +41,8 @@ async def auth_with_oauth2(ask: Ask) -> Reply:
     await ask.site.codes.use(call.collection, configured.name, code.code, attempt)
     tokens = await ask.site.exchange.tokens(configured, code)
     profile = await ask.site.exchange.profile(configured, tokens, code)
+    if not profile.name:
+        profile = msgspec.structs.replace(profile, name=await ask.site.codes.name_of(code.code))
     met = Met(configured.name, profile, tokens.access, tokens.refresh, tokens.expiry)
     return token_reply(await ask.site.linking.sign_in(call, met, create_data, ask.place, attempt), ask)
 

@@ -26,6 +26,7 @@ from backstay.realtime.clients import CLIENTS_MAX, Client
 from backstay.realtime.topics import TOPIC_MAX_CHARS, TOPICS_MAX
 
 CODE_MAX_CHARS = 4096
+NAME_MAX_CHARS = 150
 FORM_MAX_BYTES = 64 << 10
 NO_CLIENT = "Missing or invalid client id."
 OTHER_AUTH = "The current and the previous request authorization don't match."
@@ -148,6 +149,9 @@ async def oauth2_redirect(ask: Ask) -> Reply:
     values = await _posted(ask) if is_post else dict(ask.query)
     state, code = values.get("state", "")[:255], values.get("code", "")[:CODE_MAX_CHARS]
     error = values.get("error", "")[:255]
+    name = _name(values.get("user", "")) if is_post else ""
+    if name and code:
+        await ask.site.codes.keep_name(code, name)
     told = {"state": state, "code": code, "error": error}
     reached = bool(state) and await ask.site.realtime.relay(state, OAUTH2_TOPIC, told)
     worked = reached and code and not error
@@ -157,6 +161,24 @@ async def oauth2_redirect(ask: Ask) -> Reply:
         303 if is_post else 307,
         headers={"Location": f"{_root(ask)}/_/#/auth/oauth2-redirect-{page}", "Cache-Control": "no-store"},
     )
+
+
+def _name(user: str) -> str:
+    """Return the name in the user that Apple posts: `{"name":{"firstName":"…","lastName":"…"}}`."""
+    try:
+        found = msgspec.json.decode(user, type=_AppleUser).name
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return ""
+    return f"{found.firstName} {found.lastName}".strip()[:NAME_MAX_CHARS]
+
+
+class _AppleName(msgspec.Struct):
+    firstName: str = ""
+    lastName: str = ""
+
+
+class _AppleUser(msgspec.Struct):
+    name: _AppleName = msgspec.field(default_factory=_AppleName)
 
 
 async def _posted(ask: Ask) -> dict[str, str]:

@@ -102,7 +102,9 @@ class Exchange:
         trusted = bool(configured.userInfoURL)
         if known.how == "query":
             joint = "&" if "?" in url else "?"
-            answer = await self._outbound.ask("GET", f"{url}{joint}access_token={quote(tokens.access)}")
+            answer = await self._outbound.ask(
+                "GET", f"{url}{joint}access_token={quote(tokens.access)}", trusted=trusted
+            )
         elif known.how == "post":
             headers = self._headers(configured, known, tokens)
             answer = await self._outbound.ask(
