@@ -21,12 +21,15 @@ from bench.pages import DOCS, markdown_table, write_measured
 from bench.processes import Launcher
 from bench.reliability.crash import crash
 from bench.reliability.full_disk import full_disk
+from bench.reliability.large_upload import large_upload
 from bench.reliability.locked import locked_database
 from bench.reliability.lost_updates import lost_updates
 from bench.reliability.outcome import CannotRun, Outcome
 from bench.reliability.schema import schema_changes
 from bench.reliability.stop import stop
+from bench.reliability.stuck_readers import stuck_readers
 from bench.reliability.syncs import syncs
+from bench.reliability.uploads import uploads
 from bench.report import machine
 
 Run = Callable[[Launcher, Path], Awaitable[Outcome]]
@@ -42,6 +45,8 @@ class Experiment(msgspec.Struct, frozen=True):
 
 EXPERIMENTS = [
     Experiment("R1", "kill -9 under load, restart", partial(crash, acknowledged=100_000, load_s=3.0)),
+    Experiment("R1", "kill -9 under uploads", partial(uploads, rounds=20, load_s=2.0)),
+    Experiment("R1", "an upload of 1 GiB", partial(large_upload, size_mb=1024)),
     Experiment("R3", "graceful stop under load", partial(stop, rounds=10)),
     Experiment("R5", "syncs, by strace", partial(syncs, creates=1000, clients=32)),
     Experiment("R6", "full disk", full_disk),
@@ -51,6 +56,7 @@ EXPERIMENTS = [
         "R7", "database locked exclusively 10 s", partial(locked_database, held_s=10.0, kind="EXCLUSIVE")
     ),
     Experiment("R8", "schema changes under kill -9", partial(schema_changes, rounds=40, load_s=3.0)),
+    Experiment("R13", "stuck subscribers", stuck_readers),
     *(
         Experiment("R15", f"lost updates, {clients} clients", partial(lost_updates, clients=clients))
         for clients in (2, 4, 8, 16, 32)

@@ -19,12 +19,15 @@ from bench.measure import LAUNCHERS
 from bench.processes import Launcher
 from bench.reliability.crash import crash
 from bench.reliability.full_disk import full_disk
+from bench.reliability.large_upload import large_upload
 from bench.reliability.locked import locked_database
 from bench.reliability.lost_updates import lost_updates
 from bench.reliability.outcome import CannotRun, Outcome
 from bench.reliability.schema import schema_changes
 from bench.reliability.stop import stop
+from bench.reliability.stuck_readers import stuck_readers
 from bench.reliability.syncs import syncs
+from bench.reliability.uploads import uploads
 
 
 @pytest.fixture
@@ -42,6 +45,21 @@ def run(experiment: Coroutine[Any, Any, Outcome]) -> Outcome:
 
 def test_kill_under_load_loses_nothing_and_restarts_quickly(launcher: Launcher, tmp_path: Path) -> None:
     outcome = run(crash(launcher, tmp_path, rounds=3, restart_max_s=4.0))
+    assert not outcome.findings, outcome.figures
+
+
+def test_kill_under_uploads_leaves_no_orphan(launcher: Launcher, tmp_path: Path) -> None:
+    outcome = run(uploads(launcher, tmp_path))
+    assert not outcome.findings, outcome.figures
+
+
+def test_a_large_upload_is_not_kept_in_memory(launcher: Launcher, tmp_path: Path) -> None:
+    outcome = run(large_upload(launcher, tmp_path))
+    assert not outcome.findings, outcome.figures
+
+
+def test_stuck_subscribers_are_cut_and_hold_up_nobody(launcher: Launcher, tmp_path: Path) -> None:
+    outcome = run(stuck_readers(launcher, tmp_path, write_max_ms=500))
     assert not outcome.findings, outcome.figures
 
 
