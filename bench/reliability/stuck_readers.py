@@ -14,7 +14,6 @@ from bench.processes import Launcher, Server
 from bench.reliability.outcome import Outcome
 from bench.reliability.site import open_site
 
-MEMORY_MAX_MB = 30.0
 EVENT_BYTES = 60_000
 _LETTERS = "/api/collections/letters/records"
 _MARK = b"event:letters/*"
@@ -22,7 +21,13 @@ _HEARS_WITHIN_S = 20.0
 
 
 async def stuck_readers(
-    launcher: Launcher, folder: Path, *, stuck: int = 30, events: int = 200, write_max_ms: float = 20.0
+    launcher: Launcher,
+    folder: Path,
+    *,
+    stuck: int = 30,
+    events: int = 200,
+    write_max_ms: float = 20.0,
+    memory_max_mb: float = 30.0,
 ) -> Outcome:
     """Subscribe `stuck` clients who read nothing and one who does, write `events` records, and count."""
     outcome = Outcome()
@@ -37,15 +42,17 @@ async def stuck_readers(
         slowest_ms, highest = await _write(server, events)
         heard = await good
         highest = max(highest, server.memory_bytes())
+        cut = sum(await asyncio.gather(*(listener.is_cut() for listener in listeners[1:])))
     finally:
         for listener in listeners:
             listener.close()
         server.kill()
     grown_mb = (highest - before) / 1e6
-    outcome.figures |= {"stuck": stuck, "events": events, "heard": heard}
+    outcome.figures |= {"stuck": stuck, "events": events, "heard": heard, "cut": cut}
     outcome.figures |= {"slowest write ms": round(slowest_ms, 1), "memory more MB": round(grown_mb, 1)}
     outcome.expect(heard == events, f"the good reader heard {heard} of {events}")
-    outcome.expect(grown_mb < MEMORY_MAX_MB, f"memory rose by {grown_mb:.0f} MB")
+    outcome.expect(cut == stuck, f"{stuck - cut} stuck subscribers were not cut")
+    outcome.expect(grown_mb < memory_max_mb, f"memory rose by {grown_mb:.0f} MB")
     outcome.expect(slowest_ms < write_max_ms, f"a write took {slowest_ms:.0f} ms")
     return outcome
 
@@ -99,6 +106,15 @@ class _Listener:
                 heard += whole.count(_MARK) - rest.count(_MARK)
                 rest = whole[-len(_MARK) :]
         return heard
+
+    async def is_cut(self) -> bool:
+        """Read what is there; tell whether the stream ends then."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEARS_WITHIN_S):
+                while await self._reader.read(1 << 16):
+                    pass
+                return True
+        return False
 
     def close(self) -> None:
         self._writer.close()

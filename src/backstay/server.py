@@ -34,6 +34,8 @@ CONNECTIONS_MAX = 20_000
 """Open connections a worker takes before new ones wait in the backlog; event streams count too."""
 BACKLOG_MAX = 4096
 HEADER_TIMEOUT_MS = 10_000
+CONNECTION_BUFFER_BYTES = 128 << 10
+"""What is read ahead of a connection, its headers too, and what waits for a client who does not read."""
 DRAIN_S = 1.5
 """How long requests in flight may go on after SIGTERM; then they are cancelled."""
 CUT_S = 0.3
@@ -172,7 +174,9 @@ def _granian(address: Address, app: ASGIApp) -> Server:
         port=address.port,
         interface=Interfaces.ASGINL,  # the lifespan is run by `Lifespan`, so that its errors are ours
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_TIMEOUT_MS, max_buffer_size=CONNECTION_BUFFER_BYTES
+        ),
         websockets=False,
         backlog=BACKLOG_MAX,
         backpressure=CONNECTIONS_MAX,

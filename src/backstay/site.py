@@ -100,7 +100,8 @@ class Site:
     ) -> None:
         self.data = data
         self.store: Store = store
-        self.outbox = Outbox(store)
+        incoming = Incoming(data / STORAGE_FOLDER / INCOMING_FOLDER)
+        self.outbox = Outbox(store, holder=incoming.token)
         self.post = PostOffice(self.outbox, self.fresh_settings, data / MAIL_FOLDER, Layout(templates))
         self.pages = Pages(templates)
         self.catalog = Catalog(())
@@ -110,7 +111,7 @@ class Site:
         self.schema_reader = Reader(store)
         self.writer = Writer(store, self.reader, WriterHasher(self.hasher), lambda: self.keeper)
         self.book = self.writer.book
-        self._open_files(store)
+        self._open_files(store, incoming)
         self.viewers = Viewers(store, self.book)
         self._open_accounts(store)
         channel = SharedChannel(store) if shared else LocalChannel()
@@ -119,8 +120,7 @@ class Site:
         self.changes = Changes(store, self.writer, self._publish)
         self._version = -1
 
-    def _open_files(self, store: Store) -> None:
-        incoming = Incoming(self.data / STORAGE_FOLDER / INCOMING_FOLDER)
+    def _open_files(self, store: Store, incoming: Incoming) -> None:
         self.local_files = LocalStore(self.data / STORAGE_FOLDER)
         self.keeper = Keeper(store, self.outbox, self.book, self.files, incoming, self._fresh_catalog)
         self.writer.observers.add(self.keeper)

@@ -59,7 +59,7 @@ def test_a_large_upload_is_not_kept_in_memory(launcher: Launcher, tmp_path: Path
 
 
 def test_stuck_subscribers_are_cut_and_hold_up_nobody(launcher: Launcher, tmp_path: Path) -> None:
-    outcome = run(stuck_readers(launcher, tmp_path, write_max_ms=500))
+    outcome = run(stuck_readers(launcher, tmp_path, write_max_ms=500, memory_max_mb=60))
     assert not outcome.findings, outcome.figures
 
 

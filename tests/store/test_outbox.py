@@ -159,6 +159,23 @@ async def test_the_lease_of_a_process_that_died_ends(desk: Desk) -> None:
     assert desk.done == [{"n": 1}]
 
 
+async def test_what_a_dead_process_was_doing_is_released(desk: Desk) -> None:
+    dying = Outbox(desk.site.store, holder="dead", now=desk.clock)
+    await desk.add()
+    assert len(await dying._take()) == 1  # and then it is killed
+
+    async def job(tx: Transaction) -> None:
+        await desk.outbox.release(tx, "another")
+        await desk.outbox.release(tx, desk.site.keeper.incoming.token)
+
+    await desk.site.store.write(job)
+    await desk.outbox.drain()
+    assert desk.done == []
+    await desk.site.store.write(lambda tx: desk.outbox.release(tx, "dead"))
+    await desk.outbox.drain()
+    assert desk.done == [{"n": 1}]
+
+
 async def test_a_stop_puts_back_what_was_under_way(desk: Desk) -> None:
     began = asyncio.Event()
 

@@ -44,12 +44,13 @@ class Keeper:
         outbox.handle(REMOVE_ALL, self._remove_all)
 
     async def open(self) -> None:
-        """Begin; what processes have left that died in an upload is removed now."""
+        """Begin; what processes have left that died is done now: uploads without a record, and effects half done."""
         dead = self.incoming.open()
 
         async def job(tx: Transaction) -> None:
             for token in dead:
                 await self._outbox.hasten(tx, REMOVE, prefix=f"{token}/")
+                await self._outbox.release(tx, token)
 
         if dead:
             await self._store.write(job)

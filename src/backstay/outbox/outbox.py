@@ -2,8 +2,8 @@
 
 A mail is sent, a file removed: outside the database, so it can't be undone with it. Its order is a row of `_outbox`,
 which is on disk exactly when its cause is. Each process takes rows that are due, one process a row, by moving `due`
-into the future: that is its lease. A process that dies leaves the row, which is due again when the lease is over. So
-an effect happens at least once, and handlers must bear being called twice.
+into the future: that is its lease. A process that dies leaves the row, which is due again when the lease is over, or when
+`release` is told of the death. So an effect happens at least once, and handlers must bear being called twice.
 
 What was tried often enough is kept as failed, with its error, for people to look at.
 """
@@ -77,10 +77,13 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Outbox:
-    """The outbox of one store. Handlers are registered before `start`."""
+    """The outbox of one store. Handlers are registered before `start`.
 
-    def __init__(self, store: Store, *, now: Callable[[], float] = time.time) -> None:
-        self._store, self._now = store, now
+    holder: this process, by a name that no other has
+    """
+
+    def __init__(self, store: Store, *, holder: str = "", now: Callable[[], float] = time.time) -> None:
+        self._store, self._holder, self._now = store, holder, now
         self._handlers: dict[str, tuple[Handler, Retry]] = {}
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -112,6 +115,11 @@ class Outbox:
     async def hasten(self, tx: Transaction, topic: str, *, prefix: str) -> None:
         """Make the effects of a topic due at once that wait for their first try, and whose key starts so."""
         await tx.execute(sql.HASTEN, [self._now(), topic, prefix, prefix + KEY_END])
+        tx.after_commit(self._awake.set)
+
+    async def release(self, tx: Transaction, holder: str) -> None:
+        """Make due at once what a process was doing that is dead."""
+        await tx.execute(sql.RELEASE, [self._now(), holder])
         tx.after_commit(self._awake.set)
 
     # -- doing ----------------------------------------------------------------------------------------------
@@ -169,7 +177,7 @@ class Outbox:
         async def job(tx: Transaction) -> list[Effect]:
             rows = await tx.fetch(sql.DUE, [now, free])
             for row in rows:
-                await tx.execute(sql.LEASE, [now + LEASE_S, row[0]])
+                await tx.execute(sql.LEASE, [now + LEASE_S, self._holder, row[0]])
             return [Effect(row[0], row[1], _decode(row[2]), row[3] + 1) for row in rows]
 
         return await self._store.write(job)

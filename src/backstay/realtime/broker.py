@@ -34,7 +34,7 @@ from backstay.stores.base import StoreError, Transaction
 log = logging.getLogger("backstay")
 
 LOG_MAX_EVENTS = 1000
-LOG_MAX_BYTES = 8 << 20
+LOG_MAX_BYTES = 4 << 20
 """What is kept for clients that come back: the last events, by number and by size."""
 RESUME_S = 300.0
 """How long after a stream has ended its events are kept, though nobody listens."""
@@ -162,12 +162,14 @@ class Broker:
     # -- telling --------------------------------------------------------------------------------------------
 
     async def _sweep_forever(self) -> None:
-        """End streams whose time is over: one look at all of them, instead of a timer for each."""
+        """End streams whose time is over, and cut those that could not end: one look at all, instead of a timer for each."""
         while True:
             await asyncio.sleep(SWEEP_S)
             now = time.monotonic()
             for client in self.clients:
-                if client.is_over(now):
+                if client.closed:
+                    client.cut()
+                elif client.is_over(now):
                     client.close()
 
     @property

@@ -18,6 +18,8 @@ from backstay.realtime.topics import Topic
 ID_CHARS = 40
 QUEUE_MAX_MESSAGES = 256
 QUEUE_MAX_BYTES = 1 << 20
+TAKE_MAX_BYTES = 16 << 10
+"""What is handed to a connection at once, one larger message excepted: until it is sent, each client has a copy of its own."""
 IDLE_MAX_S = 300.0
 LIFE_MAX_S = 1800.0
 """A stream ends when it had nothing to tell for so long, or is so old; clients come back by themselves."""
@@ -27,11 +29,12 @@ _LETTERS = string.ascii_letters + string.digits
 
 
 class Client:
-    """One open stream."""
+    """One open stream, served by the task that makes this."""
 
     __slots__ = (
         "_bytes",
         "_queue",
+        "_task",
         "address",
         "awake",
         "born",
@@ -54,26 +57,32 @@ class Client:
         self.awake = asyncio.Event()
         self.born = self.told = time.monotonic()
         self.closed = False
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[tuple[bytes, bytes]] = deque()
         self._bytes = 0
+        self._task = asyncio.current_task()
 
     def put(self, topic: str, data: bytes) -> None:
-        """Queue a message; a client whose queue is full is cut off."""
-        message = b"%b%b\ndata:%b\n\n" % (self.head, topic.encode("utf-8", "replace"), data)
-        self._queue.append(message)
-        self._bytes += len(message)
+        """Queue a message, whose data all clients share; a client whose queue is full is cut off."""
+        head = b"%b%b\ndata:" % (self.head, topic.encode("utf-8", "replace"))
+        self._queue.append((head, data))
+        self._bytes += len(head) + len(data)
         if len(self._queue) > QUEUE_MAX_MESSAGES or self._bytes > QUEUE_MAX_BYTES:
             self.close()
         self.awake.set()
 
     def take(self) -> bytes:
-        """Return all that waits."""
-        self.awake.clear()
+        """Return the messages that are next, in the form that they are sent in."""
         self.told = time.monotonic()
-        messages = b"".join(self._queue)
-        self._queue.clear()
-        self._bytes = 0
-        return messages
+        parts: list[bytes] = []
+        size = 0
+        while self._queue and size < TAKE_MAX_BYTES:
+            head, data = self._queue.popleft()
+            parts += (head, data, b"\n\n")
+            size += len(head) + len(data)
+        self._bytes -= size
+        if not self._queue:
+            self.awake.clear()
+        return b"".join(parts)
 
     def close(self) -> None:
         """End the stream; what waits is dropped."""
@@ -81,6 +90,11 @@ class Client:
         self._queue.clear()
         self._bytes = 0
         self.awake.set()
+
+    def cut(self) -> None:
+        """End the task that serves a closed stream, which waits for somebody who does not read."""
+        if self._task is not None:
+            self._task.cancel()
 
     def is_over(self, now: float) -> bool:
         """Tell whether a stream has nothing to tell for too long, or is too old. now: of the monotonic clock"""
