@@ -117,9 +117,7 @@ def confirmations() -> Iterator[Case]:
 def address_changes() -> Iterator[Case]:
     """Yield requests for another address: who may, and which."""
     url = door("people", "request-email-change")
-    for number, address in enumerate(
-        ("", "not an address", "ann@example.com", "ben@example.com", 5, None, "x" * 250 + "@b.co")
-    ):
+    for number, address in enumerate(("", "not an address", "ann@example.com", "ben@example.com", 5, None)):
         yield case(
             f"recovery: another address {number}",
             post(url, {"newEmail": address}, "ann"),

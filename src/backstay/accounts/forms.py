@@ -35,7 +35,7 @@ def check_texts(texts: Mapping[str, str], rules: Mapping[str, tuple[Check, ...]]
     return {name: fault for name, fault in found.items() if isinstance(fault, Fault)}
 
 
-def refuse(faults: Mapping[str, Fault]) -> None:
+def refuse(faults: Mapping[str, Fault], message: str = INVALID_SUBMIT) -> None:
     """Raise BadRequest when there are faults."""
     if faults:
-        raise BadRequest(INVALID_SUBMIT, faults)
+        raise BadRequest(message, faults)

@@ -183,7 +183,8 @@ class Ask:
             raise Unauthorized
         own = self._signed_in.viewer.collection
         if own is None or own.id != collection.id:
-            raise Forbidden(f"The request requires auth record from {collection.name} collection.")
+            theirs = own or collection  # the protocol names the collection that the viewer is from
+            raise Forbidden(f"The request requires auth record from {theirs.name} collection.")
         return self._signed_in
 
     def require_superuser(self) -> None:

@@ -62,7 +62,7 @@ def _read(body: dict[str, Any], providers: list[OAuth2Provider]) -> tuple[OAuth2
     if name and configured is None:
         message = f"Provider with name {name[:100]} is missing or is not enabled."
         faults["provider"] = Fault("validation_invalid_provider", message, {"name": name[:100]})
-    refuse(faults)
+    refuse(faults, INVALID_LOAD)
     assert configured is not None
     return configured, Code(texts["code"], texts["codeVerifier"], texts["redirectURL"])
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -30,7 +28,6 @@ NAME_MAX_CHARS = 150
 FORM_MAX_BYTES = 64 << 10
 NO_CLIENT = "Missing or invalid client id."
 OTHER_AUTH = "The current and the previous request authorization don't match."
-INVALID_SUBMIT = "An error occurred while validating the submitted data."
 
 
 async def connect(ask: Ask) -> EventStream:
@@ -83,7 +80,7 @@ class EventStream:
 
 async def subscribe(ask: Ask) -> Reply:
     """Say what a stream is to be about, and who listens."""
-    client_id, topics = _read(await small_body(ask))
+    client_id, topics = await _read(ask)
     stream = await _stream(ask, client_id)
     if stream.address != ask.address:
         raise BadRequest(hint="The stream belongs to another address.")
@@ -108,14 +105,16 @@ async def _stream(ask: Ask, client_id: str) -> Stream:
     return found
 
 
-def _read(body: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return the client's id and its subscriptions. Raises BadRequest with all faults."""
-    client_id = read_texts(body, "clientId")["clientId"]
+async def _read(ask: Ask) -> tuple[str, list[str]]:
+    """Return the client's id and its subscriptions. Raises BadRequest with all faults, in the words of this door."""
+    try:
+        body = await small_body(ask)
+        client_id = read_texts(body, "clientId")["clientId"]
+    except BadRequest as exc:
+        raise BadRequest(hint=exc.hint, at=exc.at) from exc
     raw = next((value for key, value in body.items() if key.lower() == "subscriptions"), None) or []
     if not isinstance(raw, list) or not all(isinstance(topic, str) for topic in raw):
-        raise BadRequest(
-            "An error occurred while loading the submitted data.", hint="'subscriptions' is a list of texts."
-        )
+        raise BadRequest(hint="'subscriptions' is a list of texts.")
     faults: dict[str, Fault | Faults] = {}
     fault = first(client_id, required, length(1, 255))
     if fault:
@@ -131,7 +130,7 @@ def _read(body: Mapping[str, Any]) -> tuple[str, list[str]]:
         if long:
             faults["subscriptions"] = long
     if faults:
-        raise BadRequest(INVALID_SUBMIT, faults)
+        raise BadRequest(faults=faults)
     return client_id, raw
 
 

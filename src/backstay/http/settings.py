@@ -56,8 +56,10 @@ async def test_email(ask: Ask) -> Reply:
     faults = check_texts(texts, rules)
     collection = ask.site.catalog.find(texts["collection"] or SUPERUSERS)
     if collection is None or collection.auth is None:
-        faults["collection"] = Fault("validation_invalid_collection", "Must be a valid auth collection.")
-    refuse(faults)
+        faults["collection"] = Fault(
+            "validation_invalid_auth_collection", "Must be a valid auth collection id or name."
+        )
+    refuse(faults, MAIL_FAILED)
     assert collection is not None
     assert collection.auth is not None
     template = TEST_MAILS[texts["template"]](collection.auth)
@@ -65,7 +67,7 @@ async def test_email(ask: Ask) -> Reply:
     try:
         await ask.site.post.send_now(letter)
     except MailFailed as exc:
-        raise BadRequest(f"Failed to send the test email. Raw error: \n{exc}.") from exc
+        raise BadRequest(f"{MAIL_FAILED} Raw error: \n{exc}.") from exc
     return no_content()
 
 
@@ -89,6 +91,7 @@ async def test_s3(ask: Ask) -> Reply:
     return no_content()
 
 
+MAIL_FAILED = "Failed to send the test email."
 S3_FAILED = "Failed to test the S3 filesystem."
 TEST_MAILS: dict[str, Callable[[AuthOptions], MailTemplate]] = {
     "verification": lambda auth: auth.verificationTemplate,
