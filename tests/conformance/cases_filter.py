@@ -65,7 +65,7 @@ LITERALS = {
         "2024",
     ),
     "created": ("''", "'2020-01-01 00:00:00.000Z'", "@now", "null"),
-    "updated": ("created", "@tomorrow", "@yesterday"),
+    "updated": ("@tomorrow", "@yesterday"),
     "select": ("''", "'red'", "'RED'", "'a,b'", '"it\'s"', "null", "'re'"),
     "selects": ("''", "'red'", "'[]'", "'[\"blue\"]'", "null", "'blue'", "'a,b'"),
     "selects:each": ("''", "'red'", "'green'", "'a,b'", "null", "'r'", "selects:each", "select"),

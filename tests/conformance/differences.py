@@ -146,12 +146,6 @@ def others() -> Iterator[tuple[str, str, tuple[Expected, ...]]]:
         yield f"accounts: seen, managed by [{managed}]", OWN_ADDRESS, (ok(14, sorted_as_account()),)
     overflow = "the duration overflows in PocketBase; here a token lives three years at most"
     yield "auth: impersonate 8", overflow, (Expected(step=0, status=200),)
-    no_files = (*refused(4), Expected(step=5, status=200))
-    yield (
-        "batch: multipart file to nobody",
-        "files are not part of it yet, and never dropped in silence",
-        no_files,
-    )
     yield "create: body 56", "a form that is no UTF-8 is refused", refused(1, 2)
     yield "create: body 66", MULTIPART, refused(1, 2)
     yield "create: body 67", MULTIPART, refused(1, 2)
@@ -161,8 +155,6 @@ def others() -> Iterator[tuple[str, str, tuple[Expected, ...]]]:
         yield f"list: {depth} brackets", "brackets may be nested 20 deep", refused(0)
     yield "settings: 112 body 112", NO_FORM_PATHS, tuple(Expected(step=step, status=200) for step in (0, 1))
     yield "settings: 113 body 113", NO_FORM_PATHS, (*refused(0), Expected(step=1, status=200))
-    tests = refused(*range(7), status=404)
-    yield "settings: test of storage that is not set up", "files elsewhere are not part of it yet", tests
 
 
 def schemas() -> Iterator[tuple[str, str, tuple[Expected, ...]]]:
