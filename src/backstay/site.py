@@ -24,6 +24,7 @@ from backstay.accounts.people import KeyWatch, People
 from backstay.accounts.recent import TABLES as RECENT_TABLES
 from backstay.accounts.recovery import Recovery
 from backstay.accounts.sign_in import SignIn
+from backstay.accounts.sign_ups import SignUps
 from backstay.accounts.viewers import Viewers
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
@@ -64,6 +65,7 @@ from backstay.stores.catalog import (
     read_catalog,
     save_collection,
 )
+from backstay.stores.joined import joined
 from backstay.stores.schema import SYSTEM_TABLES, Ddl
 from backstay.stores.sqlite import SqliteOptions, SqliteStore
 
@@ -172,6 +174,7 @@ class Site:
         orders = Orders(store, self.outbox, people, self.hasher, self.post, self._fresh_catalog)
         origins = Origins(people, self.post)
         delays = Delays()
+        self.sign_ups = SignUps(store, delays)
         self.sign_in = SignIn(store, self.reader, people, self.hasher, delays, origins)
         self.recovery = Recovery(store, people, self.hasher, orders, delays)
         self.one_time = OneTime(store, people, self.hasher, orders, self.recovery, self.sign_in)
@@ -197,7 +200,12 @@ class Site:
         return self.store.version() != self._version
 
     async def refresh(self) -> None:
-        """Take over what other processes have changed of the catalog and the settings."""
+        """Take over what other processes have changed of the catalog and the settings.
+
+        Within a transaction nothing is taken over: what it has written so far may be undone.
+        """
+        if joined(self.store) is not None:
+            return
         version = self.store.version()
         if version == self._version:
             return

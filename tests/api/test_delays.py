@@ -8,8 +8,10 @@ import pytest
 
 from backstay.accounts.delays import IDENTITY, NETWORK, PAIR, Attempt, Delays
 from backstay.accounts.places import Place
+from backstay.accounts.sign_ups import SIGN_UPS
 from backstay.errors import TooManyRequests
 from backstay.stores.base import Transaction
+from tests.api.shape import DEFAULTS
 from tests.api.site import PASSWORD, Answer, Served, serve
 
 pytestmark = pytest.mark.anyio
@@ -132,3 +134,50 @@ async def test_superusers_come_from_their_addresses_only(proxied: Served) -> Non
     assert (await proxied.send("POST", door, body=identity, headers=near)).status == 200
     assert (await proxied.send("GET", "/api/settings", who="boss", headers=near)).status == 200
     assert (await proxied.list("posts")).status == 200
+
+
+# -- who has an account: asked by signing up ------------------------------------------------------------------
+
+
+async def sign_up(site: Served, email: str, address: str = "10.0.0.1") -> Answer:
+    body = {**DEFAULTS["people"], "email": email, "password": PASSWORD, "passwordConfirm": PASSWORD}
+    headers = {"x-real-ip": address}
+    return await site.send("POST", "/api/collections/people/records", body=body, headers=headers)
+
+
+async def test_asking_for_taken_addresses_by_signing_up_gets_slow(proxied: Served) -> None:
+    await proxied.change("people", createRule="")
+    assert (await sign_up(proxied, "new1@example.com")).status == 200
+    for _ in range(SIGN_UPS.free + 1):
+        assert (await sign_up(proxied, "ann@example.com")).faults["email"] == "validation_not_unique"
+    for email in ("ann@example.com", "free@example.com"):  # waiting tells nothing
+        reply = await sign_up(proxied, email)
+        assert reply.status == 429
+        assert int(reply.headers["retry-after"]) >= 1
+    item = {"method": "POST", "url": "/api/collections/people/records", "body": {"email": "ann@example.com"}}
+    await proxied.allow_batch()
+    body = {"requests": [item]}
+    near = {"x-real-ip": "10.0.0.1"}
+    assert (await proxied.send("POST", "/api/batch", body=body, headers=near)).status == 429
+    assert (await sign_up(proxied, "new2@example.com", "10.0.0.2")).status == 200, "others sign up"
+
+
+async def test_batches_count_as_well(proxied: Served) -> None:
+    await proxied.change("people", createRule="")
+    await proxied.allow_batch()
+    given = {
+        **DEFAULTS["people"],
+        "email": "ann@example.com",
+        "password": PASSWORD,
+        "passwordConfirm": PASSWORD,
+    }
+    item = {"method": "POST", "url": "/api/collections/people/records", "body": given}
+    statuses = [(await proxied.batch("guest", item)).status for _ in range(SIGN_UPS.free + 2)]
+    assert statuses == [400] * (SIGN_UPS.free + 1) + [429]
+
+
+async def test_other_faults_of_a_sign_up_do_not_count(proxied: Served) -> None:
+    await proxied.change("people", createRule="")
+    for _ in range(SIGN_UPS.free + 2):
+        assert (await sign_up(proxied, "no address")).status == 400
+    assert (await sign_up(proxied, "new@example.com")).status == 200

@@ -389,7 +389,7 @@ async def test_a_subscription_may_come_in_elsewhere(two: tuple[Served, Served]) 
 
 # -- the proof ------------------------------------------------------------------------------------------------
 
-WRITERS, SUBSCRIBERS, WRITES = 16, 60, 25
+WRITERS, SUBSCRIBERS, WRITES = 32, 200, 12
 
 
 async def test_everybody_hears_exactly_what_their_rule_allowed(site: Served) -> None:

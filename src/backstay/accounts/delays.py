@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 from backstay.accounts.places import Place
-from backstay.accounts.recent import Recent, canonical
+from backstay.accounts.recent import Fetch, Recent, canonical
 from backstay.errors import TooManyRequests
 from backstay.stores.base import Transaction
 
@@ -41,6 +42,14 @@ class Tries(msgspec.Struct, frozen=True):
 
     failures: int = 0
     until: float = 0.0
+
+
+class Counted(Protocol):
+    """What may have to wait."""
+
+    def counts(self) -> list[tuple[Limit, tuple[str, ...]]]:
+        """Return what an attempt counts for, with the keys."""
+        ...
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -72,12 +81,15 @@ class Delays:
         self._now = now
         self._tries = Recent("tries", Tries, now=now)
 
-    async def begin(self, tx: Transaction, attempt: Attempt) -> None:
+    async def begin(self, tx: Transaction, attempt: Counted) -> None:
         """Count an attempt. Raises TooManyRequests while one has to wait."""
-        now = self._now()
-        counts = attempt.counts()
-        known = [await self._tries.read(tx.fetch, *keys) or Tries() for _, keys in counts]
-        wait_s = max(tries.until - now for tries in known)
+        await self.look(tx.fetch, attempt)
+        await self.count(tx, attempt)
+
+    async def look(self, fetch: Fetch, attempt: Counted) -> None:
+        """Raise TooManyRequests while an attempt has to wait."""
+        known = [await self._tries.read(fetch, *keys) or Tries() for _, keys in attempt.counts()]
+        wait_s = max(tries.until for tries in known) - self._now()
         if wait_s > 0:
             seconds = int(wait_s) + 1
             raise TooManyRequests(
@@ -85,8 +97,12 @@ class Delays:
                 retry_after_s=seconds,
                 hint=f"After so many failures the next attempt is looked at in {seconds} s.",
             )
-        for (limit, keys), tries in zip(counts, known, strict=True):
-            failures = tries.failures + 1
+
+    async def count(self, tx: Transaction, attempt: Counted) -> None:
+        """Count an attempt as failed."""
+        now = self._now()
+        for limit, keys in attempt.counts():
+            failures = (await self._tries.read(tx.fetch, *keys) or Tries()).failures + 1
             until = now + _delay_s(limit, failures)
             await self._tries.write(tx, Tries(failures, until), *keys, for_s=limit.memory_s)
 

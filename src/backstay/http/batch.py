@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import unquote
 
@@ -59,10 +60,11 @@ class BatchFault(Fault, frozen=True, kw_only=True):
     response: dict[str, Any]
 
 
-class Failed(Exception):
+class Failed(RequestError):
     """A request within a batch was refused."""
 
     def __init__(self, position: int, error: RequestError) -> None:
+        super().__init__(faults=error.faults)
         self.position, self.error = position, error
 
 
@@ -168,7 +170,11 @@ async def _run(ask: Ask, items: list[tuple[BatchItem, dict[str, list[Upload]]]])
                 raise Failed(position, exc) from exc
         return answers
 
-    async with ask.site.writer.keeping([write.call for write in writes if write.method != "DELETE"]):
+    calls = [write.call for write in writes if write.method != "DELETE"]
+    async with AsyncExitStack() as stack:
+        for call in [call for call in calls if call.collection.is_auth][:1]:
+            await stack.enter_async_context(ask.site.sign_ups.counted(call.collection, ask.viewer, ask.place))
+        await stack.enter_async_context(ask.site.writer.keeping(calls))
         return b"[" + b",".join(await ask.site.store.write(job)) + b"]"
 
 

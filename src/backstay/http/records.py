@@ -28,14 +28,16 @@ async def view_record(ask: Ask) -> Reply:
 async def create_record(ask: Ask) -> Reply:
     async with record_body(ask) as body:
         call = ask.call(body.values, uploads=uploads_for(ask.collection(), body.files))
-        return Reply(await ask.site.writer.create(call))
+        async with ask.site.sign_ups.counted(call.collection, ask.viewer, ask.place):
+            return Reply(await ask.site.writer.create(call))
 
 
 async def update_record(ask: Ask) -> Reply:
     async with record_body(ask) as body:
         uploads = uploads_for(ask.collection(), body.files)
         call = ask.call(body.values, record_id=ask.path("id"), uploads=uploads)
-        return Reply(await ask.site.writer.update(call))
+        async with ask.site.sign_ups.counted(call.collection, ask.viewer, ask.place):
+            return Reply(await ask.site.writer.update(call))
 
 
 @asynccontextmanager

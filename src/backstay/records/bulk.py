@@ -2,7 +2,7 @@
 
 The checks are those of a create by a superuser, for a batch at a time: what depends only on the collection is worked
 out once, relations cost a query a batch, and rows go to the database together. Records with passwords are made one by
-one, since each has one to hash.
+one, since each has one to hash, and so are those of collections with hooks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from backstay.catalog.fields import (
     DbValue,
     Field,
     FileField,
-    PasswordField,
     RelationField,
     TextField,
     Value,
@@ -39,6 +38,7 @@ from backstay.records.query import Body, RecordCall
 from backstay.records.unique import find_duplicates
 from backstay.records.writer import CREATE_FAILED, VIEW_REFUSED, Writer
 from backstay.stores.base import Store, Transaction, UniqueViolation
+from backstay.stores.joined import held
 
 Refused: TypeAlias = list[tuple[int, dict[str, Any]]]
 """Index in the batch, and the faults as the API would show them."""
@@ -58,10 +58,6 @@ _END = Statement("RELEASE SAVEPOINT batch")
 _encode = msgspec.json.Encoder().encode
 
 
-class _LeftError(Exception):
-    """Tells the transaction that its block was left by an exception."""
-
-
 @asynccontextmanager
 async def open_bulk(store: Store, writer: Writer, call: RecordCall) -> AsyncIterator[Bulk]:
     """Hold one transaction while the caller loads; it ends with the block, undone when that raises.
@@ -70,27 +66,8 @@ async def open_bulk(store: Store, writer: Writer, call: RecordCall) -> AsyncIter
     """
     if call.collection.is_view:
         raise BadRequest(VIEW_REFUSED)
-    began: asyncio.Future[Transaction] = asyncio.get_running_loop().create_future()
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    async def hold(tx: Transaction) -> None:
-        began.set_result(tx)
-        await ended
-
-    holding = asyncio.ensure_future(store.write(hold, limited=False))
-    waiting: set[asyncio.Future[Any]] = {began, holding}
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    if holding.done():
-        await holding  # raises why there is no transaction
-    try:
-        yield Bulk(store.dialect, writer, call, began.result())
-    except BaseException:
-        ended.set_exception(_LeftError())
-        await asyncio.wait({holding})
-        holding.exception()
-        raise
-    ended.set_result(None)
-    await holding
+    async with held(store, limited=False) as tx:
+        yield Bulk(store.dialect, writer, call, tx)
 
 
 class _Column(msgspec.Struct, frozen=True, eq=False):
@@ -133,12 +110,14 @@ class Bulk:
         ]
         self._relations = [field for field in fields if isinstance(field, RelationField)]
         self._leads_to_itself = any(field.collectionId == call.collection.id for field in self._relations)
-        self._has_passwords = any(isinstance(field, PasswordField) for field in fields)
+        self._is_single = bool(call.collection.password_fields) or writer.hooked.has(
+            call.collection, "create"
+        )
         self._known: dict[str, set[str]] = {field.collectionId: set() for field in self._relations}
 
     async def load(self, rows: Sequence[Body]) -> Refused:
         """Insert the rows that are valid; return what is wrong with the others, in their order."""
-        if self._has_passwords:
+        if self._is_single:
             return await self._load_one_by_one(rows)
         stamp = format_date(datetime.now(UTC))
         records = [self._values(row, stamp) for row in rows]

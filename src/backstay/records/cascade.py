@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from backstay.catalog import Catalog, Collection
-from backstay.catalog.casts import format_date
-from backstay.catalog.fields import AutodateField, RelationField
+from backstay.catalog.fields import RelationField
 from backstay.errors import BadRequest
+from backstay.plans.request import RequestInfo
 from backstay.records.changes import Change, Observers
-from backstay.records.draft import RecordValues
+from backstay.records.draft import Draft, RecordValues, doomed, stamp
+from backstay.records.hooks import Hooked
 from backstay.records.statements import StatementBook
 from backstay.stores.base import Transaction
 
@@ -28,10 +29,18 @@ class Cascade:
     """One deletion with all that follows from it, within one transaction."""
 
     def __init__(
-        self, tx: Transaction, catalog: Catalog, book: StatementBook, observers: Observers, now: datetime
+        self,
+        tx: Transaction,
+        catalog: Catalog,
+        book: StatementBook,
+        observers: Observers,
+        hooked: Hooked,
+        now: datetime,
+        info: RequestInfo | None = None,
     ) -> None:
         self._tx, self._catalog, self._book, self._observers = tx, catalog, book, observers
-        self._now = format_date(now)
+        self._hooked, self._info = hooked, info
+        self._now = now
         self._seen: set[tuple[str, str]] = set()
 
     async def delete(self, collection: Collection, values: RecordValues) -> None:
@@ -47,14 +56,22 @@ class Cascade:
                 raise BadRequest(
                     REFUSED, hint=f"This would delete over {CASCADE_MAX} records; delete some of them first."
                 )
-            await self._observers.tell(
-                self._tx, Change("delete", self._catalog, current, old=record, new=None)
-            )
-            await self._tx.execute(self._book.of(current).delete, [record["id"]])
-            for other, field in self._catalog.references(current):
-                waiting += await self._release(other, field, str(record["id"]))
-            if current.is_auth:
-                waiting += await self._owned(current, str(record["id"]))
+            draft = doomed(current, record)
+            async with self._hooked.around("delete", self._tx, self._catalog, draft, self._info):
+                waiting += await self._delete_one(current, record)
+
+    async def _delete_one(
+        self, current: Collection, record: RecordValues
+    ) -> list[tuple[Collection, RecordValues]]:
+        """Delete one record, and return those which must go with it."""
+        await self._observers.tell(self._tx, Change("delete", self._catalog, current, old=record, new=None))
+        await self._tx.execute(self._book.of(current).delete, [record["id"]])
+        following: list[tuple[Collection, RecordValues]] = []
+        for other, field in self._catalog.references(current):
+            following += await self._release(other, field, str(record["id"]))
+        if current.is_auth:
+            following += await self._owned(current, str(record["id"]))
+        return following
 
     async def _release(
         self, other: Collection, field: RelationField, target: str
@@ -79,16 +96,17 @@ class Cascade:
     async def _write_back(
         self, other: Collection, record: RecordValues, field: RelationField, left: list[str]
     ) -> None:
-        changes: RecordValues = {field.name: field.cast(left)}
-        changes |= {
-            item.name: self._now for item in other.fields if isinstance(item, AutodateField) and item.onUpdate
-        }
-        statements = self._book.of(other)
-        names = tuple(changes)
-        await self._tx.execute(statements.update(names), [*statements.bind(changes, names), record["id"]])
-        await self._observers.tell(
-            self._tx, Change("update", self._catalog, other, old=record, new=record | changes)
-        )
+        draft = Draft(other, record | {field.name: field.cast(left)}, record, {field.name}, {}, {})
+        stamp(draft, self._now)
+        async with self._hooked.around("update", self._tx, self._catalog, draft, self._info):
+            names = tuple(item.name for item in draft.changed())
+            statements = self._book.of(other)
+            await self._tx.execute(
+                statements.update(names), [*statements.bind(draft.values, names), record["id"]]
+            )
+            await self._observers.tell(
+                self._tx, Change("update", self._catalog, other, old=record, new=draft.values)
+            )
 
     async def _owned(self, collection: Collection, record_id: str) -> list[tuple[Collection, RecordValues]]:
         """Return the sign-in data that belongs to an auth record."""

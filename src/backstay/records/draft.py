@@ -75,6 +75,11 @@ class Draft(msgspec.Struct, eq=False):
         return out
 
 
+def doomed(collection: Collection, values: RecordValues) -> Draft:
+    """Return the draft of a record that shall be deleted."""
+    return Draft(collection, values, values, set(), {}, {})
+
+
 def zero_values(collection: Collection) -> RecordValues:
     """Return the values of a record that nobody has touched."""
     return dict(collection.zero_values)

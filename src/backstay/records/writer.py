@@ -20,11 +20,13 @@ from backstay.catalog.patterns import generate
 from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
 from backstay.plans.params import Statement, Values, bind
+from backstay.plans.request import RequestInfo
 from backstay.records.auth_fields import check_auth_draft, rotate_token_key
 from backstay.records.cascade import Cascade
 from backstay.records.changes import Change, Observers
 from backstay.records.check import check_draft
-from backstay.records.draft import Draft, RecordValues, draft_record, stamp
+from backstay.records.draft import Draft, RecordValues, doomed, draft_record, stamp
+from backstay.records.hooks import Hooked
 from backstay.records.plan_cache import PlanCache
 from backstay.records.query import RecordCall
 from backstay.records.reader import ONLY_SUPERUSERS, Reader
@@ -71,6 +73,7 @@ class Writer:
         self._store, self._reader, self._hasher, self._files = store, reader, hasher, files
         self.book = StatementBook(store.dialect)
         self.observers = Observers()
+        self.hooked = Hooked()
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
 
     # -- creating -------------------------------------------------------------------------------------------
@@ -119,15 +122,21 @@ class Writer:
         call = _with_body_for_rules(call, draft)
         if not await self._satisfies(tx, call, draft, collection.createRule):
             raise BadRequest(CREATE_FAILED)
-        await self._check(tx, call, draft, hashes, CREATE_FAILED)
-        statements = self.book.of(collection)
-        draft.take_hashes(hashes.new)
-        await self._run(tx, draft, statements.insert, statements.bind(draft.values), CREATE_FAILED)
-        await self._take_files(tx, call, draft)
-        if self.observers.watch(collection):
-            change = Change("create", call.catalog, collection, old=None, new=draft.values)
-            await self.observers.tell(tx, change)
+        async with self.hooked.around("create", tx, call.catalog, draft, call.info):
+            await self._check(tx, call, draft, hashes, CREATE_FAILED)
+            draft.take_hashes(hashes.new)
+            await self._insert(tx, call.catalog, draft)
+            await self._take_files(tx, call, draft)
         return await self._reader.view_within(tx.fetch, msgspec.structs.replace(call, record_id=draft.id))
+
+    async def _insert(self, tx: Transaction, catalog: Catalog, draft: Draft) -> None:
+        """Store a new record, and tell who watches."""
+        statements = self.book.of(draft.collection)
+        await self._run(tx, draft, statements.insert, statements.bind(draft.values), CREATE_FAILED)
+        if self.observers.watch(draft.collection):
+            await self.observers.tell(
+                tx, Change("create", catalog, draft.collection, old=None, new=draft.values)
+            )
 
     def _draft(self, call: RecordCall, old: RecordValues | None) -> Draft:
         superuser = call.info.viewer.is_superuser
@@ -168,10 +177,11 @@ class Writer:
         call = _with_body_for_rules(call, draft)
         if not await self._satisfies(tx, call, draft, call.collection.updateRule):
             raise NotFound
-        await self._check(tx, call, draft, hashes, UPDATE_FAILED)
-        draft.take_hashes(hashes.new)
-        await self._save_changes(tx, call.catalog, draft)
-        await self._take_files(tx, call, draft)
+        async with self.hooked.around("update", tx, call.catalog, draft, call.info):
+            await self._check(tx, call, draft, hashes, UPDATE_FAILED)
+            draft.take_hashes(hashes.new)
+            await self._save_changes(tx, call.catalog, draft)
+            await self._take_files(tx, call, draft)
         return await self._reader.view_within(tx.fetch, call)
 
     async def change_within(
@@ -188,7 +198,8 @@ class Writer:
         """
         draft = Draft(collection, old | values, old, set(values), {}, {})
         stamp(draft, datetime.now(UTC))
-        await self._save_changes(tx, catalog, draft)
+        async with self.hooked.around("update", tx, catalog, draft):
+            await self._save_changes(tx, catalog, draft)
         return draft.values
 
     async def insert_within(
@@ -197,18 +208,18 @@ class Writer:
         """Store a new record for the system itself: without rules, and without checks but indexes."""
         draft = Draft(collection, values, None, set(values), {}, {})
         stamp(draft, datetime.now(UTC))
-        statements = self.book.of(collection)
-        await self._run(tx, draft, statements.insert, statements.bind(values), CREATE_FAILED)
-        await self.observers.tell(tx, Change("create", catalog, collection, old=None, new=values))
+        async with self.hooked.around("create", tx, catalog, draft):
+            await self._insert(tx, catalog, draft)
 
     async def remove_within(
         self, tx: Transaction, catalog: Catalog, collection: Collection, values: RecordValues
     ) -> bool:
         """Delete a record to which nothing refers, for the system itself; of two at once, one is told True."""
-        if await tx.execute(self.book.of(collection).delete, [values["id"]]) != 1:
-            return False
-        await self.observers.tell(tx, Change("delete", catalog, collection, old=values, new=None))
-        return True
+        async with self.hooked.around("delete", tx, catalog, doomed(collection, values)):
+            if await tx.execute(self.book.of(collection).delete, [values["id"]]) != 1:
+                return False
+            await self.observers.tell(tx, Change("delete", catalog, collection, old=values, new=None))
+            return True
 
     async def _save_changes(self, tx: Transaction, catalog: Catalog, draft: Draft) -> None:
         """Write the columns that change, and tell who watches; sums are left to the database."""
@@ -240,16 +251,18 @@ class Writer:
         collection = call.collection
         check_writable(call, collection.deleteRule)
         old = await self.load(tx, collection, call.record_id)
-        draft = Draft(collection, old, old, set(), {}, {})
-        if not await self._satisfies(tx, call, draft, collection.deleteRule):
+        if not await self._satisfies(tx, call, doomed(collection, old), collection.deleteRule):
             raise NotFound
         if collection.is_superusers and (await tx.fetch(_COUNT_SUPERUSERS))[0][0] <= 1:
             raise BadRequest(LAST_SUPERUSER)
-        await self.cascade(tx, call.catalog).delete(collection, old)
+        await self.cascade(tx, call.catalog, call.info).delete(collection, old)
 
-    def cascade(self, tx: Transaction, catalog: Catalog) -> Cascade:
-        """Return what deletes records with all that hangs on them, in a transaction of the caller's."""
-        return Cascade(tx, catalog, self.book, self.observers, datetime.now(UTC))
+    def cascade(self, tx: Transaction, catalog: Catalog, info: RequestInfo | None = None) -> Cascade:
+        """Return what deletes records with all that hangs on them, in a transaction of the caller's.
+
+        info: the request that asks for it, if any
+        """
+        return Cascade(tx, catalog, self.book, self.observers, self.hooked, datetime.now(UTC), info)
 
     # -- parts ----------------------------------------------------------------------------------------------
 

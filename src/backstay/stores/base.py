@@ -8,6 +8,7 @@ own work and nobody else's.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -43,7 +44,7 @@ class QueryShape(msgspec.Struct, frozen=True):
 
 
 class Transaction(Protocol):
-    """One job's view of the database."""
+    """One job's view of the database. Raises Unavailable when the job is over, or was given up."""
 
     async def fetch(
         self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
@@ -73,6 +74,10 @@ class Transaction(Protocol):
         """Run one statement for many rows. The first that breaks a unique index ends it; earlier ones stay."""
         ...
 
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """Return a block whose work is undone, and nobody else's, when it raises."""
+        ...
+
     def after_commit(self, act: Callable[[], None]) -> None:
         """Call `act` once the transaction is on disk, before its job's result is given back; it must be quick."""
         ...
@@ -82,7 +87,7 @@ Job: TypeAlias = Callable[[Transaction], Awaitable[T]]
 
 
 class Store(Protocol):
-    """A database with its transactions."""
+    """A database with its transactions. Code that has joined one (see `joined`) reads and writes in it."""
 
     dialect: Dialect
 

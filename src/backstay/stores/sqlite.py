@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +37,7 @@ from backstay.stores.base import (
     StoreError,
     UniqueViolation,
 )
+from backstay.stores.joined import joined
 from backstay.stores.like import add_like
 from backstay.stores.sqlite_shape import explain, look_at
 
@@ -131,11 +134,22 @@ class SqliteTransaction:
         self._db = db
         self._threads = threads
         self._query_timeout_s = query_timeout_s
+        self._depth = 0
+        self._is_over = False
         self.acts: list[Callable[[], None]] = []
+
+    def end(self) -> None:
+        """Let nobody use it any more: the connection goes to the next job."""
+        self._is_over = True
+
+    def _check_open(self) -> None:
+        if self._is_over:
+            raise Unavailable(hint="The transaction is over, or was held for too long and was undone.")
 
     async def fetch(
         self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
     ) -> list[Row]:
+        self._check_open()
         if limit_s is None:
             if statement.is_cheap:
                 return self._fetch(statement.sql, values)
@@ -178,6 +192,7 @@ class SqliteTransaction:
     async def execute(
         self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
     ) -> int:
+        self._check_open()
         if long:
             await self._away(self._run, statement.sql, values)
         else:
@@ -207,6 +222,7 @@ class SqliteTransaction:
 
     async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
         """Run one statement for many rows, off the event loop."""
+        self._check_open()
         await self._away(self._run_many, statement.sql, rows)
 
     def _run_many(self, sql: str, rows: Sequence[Sequence[DbValue]]) -> None:
@@ -214,6 +230,25 @@ class SqliteTransaction:
             self._db.executemany(sql, rows)
         except apsw.ConstraintError as exc:
             raise UniqueViolation from exc
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        self._check_open()
+        self._depth += 1
+        name, acts = f"step{self._depth}", len(self.acts)
+        self._db.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except BaseException:
+            if not self._is_over and self._db.in_transaction:
+                self._db.execute(f"ROLLBACK TO {name}")
+                self._db.execute(f"RELEASE {name}")
+            del self.acts[acts:]
+            raise
+        finally:
+            self._depth -= 1
+        self._check_open()
+        self._db.execute(f"RELEASE {name}")
 
     def after_commit(self, act: Callable[[], None]) -> None:
         self.acts.append(act)
@@ -241,6 +276,7 @@ class SqliteStore:
         self._is_overdue = False
         self._version = -1
         self._version_until = 0.0
+        self._odd = count(-2, -1)
 
     async def open(self) -> None:
         """Open the connections and start the writer. Raises apsw.Error when the file can't be used."""
@@ -268,6 +304,8 @@ class SqliteStore:
 
         Looking costs as much as a cheap read, so the answer is kept for `version_kept_s`, and until a commit of ours.
         """
+        if joined(self) is not None:
+            return next(self._odd)  # what the transaction has written so far has no version
         now = time.monotonic()
         if now >= self._version_until:
             self._version = self._look_at_version()
@@ -279,6 +317,9 @@ class SqliteStore:
         return int(self._reader.execute("PRAGMA data_version").get)
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
+        here = joined(self)
+        if here is not None:
+            return await here.tx.fetch(statement, values)
         sql = statement.sql
         if sql not in self._slow:
             self._budget.begin()
@@ -308,6 +349,9 @@ class SqliteStore:
     # -- writing --------------------------------------------------------------------------------------------
 
     async def write(self, job: Job[T], *, limited: bool = True) -> T:
+        here = joined(self)
+        if here is not None:
+            return await here.write(job)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(_Waiting(job, answer, time.monotonic(), limited))
         return await answer
@@ -367,6 +411,8 @@ class SqliteStore:
         except Exception as exc:
             if not waiting.answer.done():
                 waiting.answer.set_exception(_translate(exc))
+        finally:
+            tx.end()
 
     async def _run_job(self, waiting: _Waiting, tx: SqliteTransaction) -> Any:
         db = self._writer
