@@ -1,4 +1,58 @@
-"""Backstay: the back end of a website in one Python package."""
+"""Backstay: the back end of a website in one Python package.
+
+What a site's own code needs is here, and loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from backstay.app import Backstay
+    from backstay.errors import BadRequest, Forbidden, NotFound, RequestError, SetupError, Unauthorized
+    from backstay.extending.data import File, Page, Record, Records
+    from backstay.extending.events import Event, MomentEvent, Reject
+    from backstay.moments import Downloading, Posting, SigningIn, Subscribing
+    from backstay.plans.request import Viewer
 
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+
+_HOMES = {
+    "backstay.app": ("Backstay",),
+    "backstay.errors": ("BadRequest", "Forbidden", "NotFound", "RequestError", "SetupError", "Unauthorized"),
+    "backstay.extending.data": ("File", "Page", "Record", "Records"),
+    "backstay.extending.events": ("Event", "MomentEvent", "Reject"),
+    "backstay.moments": ("Downloading", "Posting", "SigningIn", "Subscribing"),
+    "backstay.plans.request": ("Viewer",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Backstay",
+    "BadRequest",
+    "Downloading",
+    "Event",
+    "File",
+    "Forbidden",
+    "MomentEvent",
+    "NotFound",
+    "Page",
+    "Posting",
+    "Record",
+    "Records",
+    "Reject",
+    "RequestError",
+    "SetupError",
+    "SigningIn",
+    "Subscribing",
+    "Unauthorized",
+    "Viewer",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'backstay' has no attribute '{name}'")
+    return getattr(import_module(_HOME_OF[name]), name)

@@ -1,17 +1,16 @@
-"""Puts the parts together."""
+"""Puts the parts together: the application of a site, and what serves it."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp
 
-from backstay.http.application import create_application
+from backstay.extending.application import Backstay
+from backstay.extending.loading import load_app
 from backstay.options import ServeOptions
-from backstay.site import open_site
+
+__all__ = ["Backstay", "create_asgi"]
 
 
 def create_asgi(options: ServeOptions) -> ASGIApp:
-    """Return the ASGI application of a site; its lifespan opens the data."""
-    site = open_site(
-        options.data, shared=options.workers > 1, works=True, templates=[options.site / "templates"]
-    )
-    return create_application(site, origins=options.origins)
+    """Return the ASGI application of a site; its lifespan opens the data. Raises SetupError for code that can't be loaded."""
+    return load_app(options, Backstay).asgi(options)

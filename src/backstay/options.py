@@ -41,6 +41,13 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     site: Path
     workers: int = 1
     origins: tuple[str, ...] = (DEFAULT_ORIGINS,)
+    app: str = ""
+    """`module:name` of the application; '' for `app` in `site.py` of the site's folder, where there is one."""
+
+    @classmethod
+    def of_folder(cls, data: Path, *, origins: tuple[str, ...] = (DEFAULT_ORIGINS,)) -> ServeOptions:
+        """Return options for a data folder, for who serves the application with another server."""
+        return cls(address=parse_address(DEFAULT_HTTP), data=data, site=Path(), origins=origins)
 
 
 def parse_address(text: str) -> Address:

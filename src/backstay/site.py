@@ -38,6 +38,7 @@ from backstay.files import FileStore, Keeper, LocalStore
 from backstay.files.incoming import Incoming
 from backstay.files.thumbs import Thumbs
 from backstay.mail import Layout, PostOffice
+from backstay.moments import Moments
 from backstay.oauth2 import Exchange
 from backstay.oauth2.avatars import Avatars
 from backstay.outbound import Outbound
@@ -104,7 +105,10 @@ class Site:
         self.store: Store = store
         incoming = Incoming(data / STORAGE_FOLDER / INCOMING_FOLDER)
         self.outbox = Outbox(store, holder=incoming.token)
-        self.post = PostOffice(self.outbox, self.fresh_settings, data / MAIL_FOLDER, Layout(templates))
+        self.moments = Moments()
+        self.post = PostOffice(
+            self.outbox, self.fresh_settings, data / MAIL_FOLDER, Layout(templates), self.moments
+        )
         self.pages = Pages(templates)
         self.catalog = Catalog(())
         self.settings = Settings()
@@ -175,7 +179,7 @@ class Site:
         origins = Origins(people, self.post)
         delays = Delays()
         self.sign_ups = SignUps(store, delays)
-        self.sign_in = SignIn(store, self.reader, people, self.hasher, delays, origins)
+        self.sign_in = SignIn(store, self.reader, people, self.hasher, delays, origins, self.moments)
         self.recovery = Recovery(store, people, self.hasher, orders, delays)
         self.one_time = OneTime(store, people, self.hasher, orders, self.recovery, self.sign_in)
         self.outbound = Outbound()
@@ -297,13 +301,19 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    data: Path, *, shared: bool = False, works: bool = False, templates: Sequence[Path] = ()
+    data: Path,
+    *,
+    shared: bool = False,
+    works: bool = False,
+    templates: Sequence[Path] = (),
+    prepare: Callable[[Site], None] = lambda _: None,
 ) -> AsyncIterator[Site]:
     """Open the site in a data folder, which is made when it is not there.
 
     shared:    other processes serve it as well, so that a commit of theirs must be noticed with the next request
     works:     do what waits in the outbox; commands that only look something up leave it to the server
     templates: folders with the site's own templates, which come before ours
+    prepare:   what an application does with the site before anything runs in it
 
     Raises SetupError when the folder or the database can't be used.
     """
@@ -312,6 +322,7 @@ async def open_site(
         await store.write(_prepare)
         site = Site(data, store, templates, shared=shared)
         await site.refresh()
+        prepare(site)
         await site.keeper.open()
         if works:
             site.outbox.start()

@@ -25,6 +25,7 @@ from backstay.catalog import Collection
 from backstay.catalog.model import AuthOptions
 from backstay.checks import is_email
 from backstay.errors import BadRequest, Fault, Forbidden, RequestError
+from backstay.moments import Block, Moment, Moments, SigningIn
 from backstay.plans.check import plan_check
 from backstay.plans.params import Statement, Values, bind
 from backstay.plans.request import Viewer
@@ -84,8 +85,16 @@ class SignIn:
     """The ways of signing in to one site."""
 
     def __init__(
-        self, store: Store, reader: Reader, people: People, hasher: Hasher, delays: Delays, origins: Origins
+        self,
+        store: Store,
+        reader: Reader,
+        people: People,
+        hasher: Hasher,
+        delays: Delays,
+        origins: Origins,
+        moments: Moments,
     ) -> None:
+        self._moments = moments
         self._store, self._reader, self._people, self._hasher = store, reader, people, hasher
         self._delays, self._origins = delays, origins
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
@@ -185,7 +194,8 @@ class SignIn:
             if proven.after is not None:
                 record = await proven.after(tx, record)
             if not waiting:
-                await self._origins.note(tx, call.catalog, call.collection, record, proven.place)
+                async with self.moment(call, record, proven.method, tx):
+                    await self._origins.note(tx, call.catalog, call.collection, record, proven.place)
             return record, waiting
 
         record, waiting = await self._store.write(job)
@@ -251,16 +261,31 @@ class SignIn:
         if not await self.satisfies(call, auth.authRule, record, self._store.fetch):
             raise Forbidden(NOT_ALLOWED)
         token = signed_in.token
-        if signed_in.claims.refreshable:
-            duration = auth.authToken.duration
-            token = self.new_token(call.collection, record, duration_s=duration, refreshable=True)
-        return await self.answer(call, record, token)
+        async with self.moment(call, record, "refresh"):
+            if signed_in.claims.refreshable:
+                duration = auth.authToken.duration
+                token = self.new_token(call.collection, record, duration_s=duration, refreshable=True)
+            return await self.answer(call, record, token)
 
     async def impersonate(self, call: RecordCall, record: RecordValues, duration_s: int) -> bytes:
         """Give a superuser a token of somebody else, which can't be refreshed; 0 s is the collection's duration."""
         duration = duration_s or auth_of(call.collection).authToken.duration
-        token = self.new_token(call.collection, record, duration_s=duration, refreshable=False)
-        return await self.answer(call, record, token)
+        async with self.moment(call, record, "impersonate"):
+            token = self.new_token(call.collection, record, duration_s=duration, refreshable=False)
+            return await self.answer(call, record, token)
+
+    def moment(
+        self, call: RecordCall, record: RecordValues, method: str, tx: Transaction | None = None
+    ) -> Block:
+        """Return the block in which somebody is let in: a site's own code may refuse."""
+        collection = call.collection
+
+        def make() -> Moment:
+            shown = {name: value for name, value in record.items() if name not in {"password", "tokenKey"}}
+            subject = SigningIn(shown, method)
+            return Moment(name="sign_in", subject=subject, collection=collection, info=call.info, tx=tx)
+
+        return self._moments.around("sign_in", make, collection)
 
     # -- parts ----------------------------------------------------------------------------------------------
 

@@ -16,8 +16,9 @@ from backstay.options import ServeOptions
 @workers_option
 @origins_option
 def serve(site: str, http: str, data: str | None, workers: str, origins: str) -> int:
-    """Serve the site in the folder SITE (default: this one).
+    """Serve the site in the folder SITE (default: this one), or the application that SITE names as `module:name`.
 
+    The folder's own code is `app` in `site.py`, where there is one.
     Everything is made on the first start: the data folder, the database in it, the system collections.
     SIGTERM and Ctrl-C let requests in flight finish, for 1.5 s, and end with exit code 0.
     """

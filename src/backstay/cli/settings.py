@@ -65,11 +65,17 @@ def data_option(default: str) -> Callable[[Command], Command]:
 
 
 def read_options(*, site: str, http: str, data: str | None, workers: str, origins: str) -> ServeOptions:
-    """Turn texts into `ServeOptions`, with the data folder made and usable. Raises SetupError."""
+    """Turn texts into `ServeOptions`, with the data folder made and usable. Raises SetupError.
+
+    site: a folder, or `module:name` of an application that is found from this folder
+    """
+    is_module = ":" in site and not Path(site).exists()
+    folder = Path(os.curdir) if is_module else Path(site)
     options = ServeOptions(
         address=parse_address(http),
-        site=Path(site),
-        data=Path(data) if data else Path(site) / "data",
+        app=site if is_module else "",
+        site=folder,
+        data=Path(data) if data else folder / "data",
         workers=parse_workers(workers),
         origins=parse_origins(origins),
     )

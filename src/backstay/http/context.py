@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -263,11 +263,17 @@ class Door:
         limits, limiter = ask.site.settings.rate_limits, ask.scope["state"]["limiter"]
         path = ask.scope["path"]
         limiter.check(limits, (f"{ask.scope['method']} {path}", path), ask.address, ask.viewer)
-        if self._actions:
-            found = ask.site.catalog.find(ask.path("collection"))
-            name = found.name if found else "*"
-            labels = [f"{owner}:{action}" for action in self._actions for owner in (name, "*")]
+        labels = self.labels(ask)
+        if labels:
             limiter.check(limits, labels, ask.address, ask.viewer)
+
+    def labels(self, ask: Ask) -> Sequence[str]:
+        """Return what rate limits call the request beside its path, the most particular first."""
+        if not self._actions:
+            return ()
+        found = ask.site.catalog.find(ask.path("collection"))
+        name = found.name if found else "*"
+        return [f"{owner}:{action}" for action in self._actions for owner in (name, "*")]
 
 
 @lru_cache(maxsize=2048)

@@ -30,6 +30,7 @@ from backstay.files.thumbs import thumb_key
 from backstay.http.context import Ask, Door
 from backstay.http.replies import COMMON_HEADERS, Reply, json_reply
 from backstay.http.routing import Route
+from backstay.moments import Downloading, Moment
 from backstay.plans.request import GUEST, Viewer
 from backstay.records.draft import RecordValues
 from backstay.records.query import RecordCall
@@ -68,6 +69,19 @@ async def show_file(ask: Ask) -> FileReply:
         raise NotFound
     if field.protected:
         await _check_view(ask, collection, str(record["id"]))
+    async with ask.site.moments.around(
+        "download", lambda: _download(ask, collection, record, name), collection
+    ):
+        return await _reply(ask, collection, record, field, name)
+
+
+def _download(ask: Ask, collection: Collection, record: RecordValues, name: str) -> Moment:
+    return Moment(name="download", subject=Downloading(record, name), collection=collection, info=ask.info())
+
+
+async def _reply(
+    ask: Ask, collection: Collection, record: RecordValues, field: FileField, name: str
+) -> FileReply:
     folder = await ask.site.origin_folder(collection, record, field, name)
     files = await ask.site.files()
     key = f"{folder}/{name}"

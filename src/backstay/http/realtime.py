@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Literal
 from urllib.parse import quote
 
 import msgspec
@@ -18,6 +19,7 @@ from backstay.http.bodies import form_pairs, read_body
 from backstay.http.context import Ask, Door
 from backstay.http.replies import COMMON_HEADERS, Reply, no_content
 from backstay.http.routing import Route
+from backstay.moments import Moment, Subscribing
 from backstay.realtime.broker import OAUTH2_TOPIC, Broker
 from backstay.realtime.channel import Stream
 from backstay.realtime.clients import CLIENTS_MAX, Client
@@ -35,7 +37,14 @@ async def connect(ask: Ask) -> EventStream:
     broker = ask.site.realtime
     if len(broker.clients) >= CLIENTS_MAX:
         raise Unavailable(hint=f"This server has {CLIENTS_MAX} streams open.")
-    return EventStream(broker, Client(ask.address))
+    client = Client(ask.address)
+    subject = Subscribing(client.id, [])
+    async with ask.site.moments.around("connect", lambda: _moment("connect", ask, subject)):
+        return EventStream(broker, client)
+
+
+def _moment(name: Literal["connect", "subscribe"], ask: Ask, subject: Subscribing) -> Moment:
+    return Moment(name=name, subject=subject, info=ask.info())
 
 
 class EventStream:
@@ -89,7 +98,9 @@ async def subscribe(ask: Ask) -> Reply:
     if stream.viewer and stream.viewer != key:
         raise Forbidden(OTHER_AUTH)
     token = ask.signed_in.token if ask.signed_in else ""
-    await ask.site.realtime.subscribe(stream, topics, token, key)
+    subject = Subscribing(client_id, topics)
+    async with ask.site.moments.around("subscribe", lambda: _moment("subscribe", ask, subject)):
+        await ask.site.realtime.subscribe(stream, subject.topics, token, key)
     return no_content()
 
 

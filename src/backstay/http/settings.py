@@ -16,6 +16,7 @@ from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, json_reply, no_content
 from backstay.http.routing import Route
 from backstay.mail import MailFailed
+from backstay.moments import Moment
 from backstay.settings import Settings, merge, public, validate
 
 
@@ -45,7 +46,10 @@ async def update_settings(ask: Ask) -> Reply:
         validate(changed)
         return changed
 
-    return json_reply(public(await ask.site.change_settings(change)), ask.fields)
+    moment = Moment(name="settings", subject=patch, info=ask.info())
+    async with ask.site.moments.around("settings", lambda: moment):
+        changed = await ask.site.change_settings(change)
+    return json_reply(public(changed), ask.fields)
 
 
 async def test_email(ask: Ask) -> Reply:

@@ -21,6 +21,7 @@ from backstay.catalog.model import MailTemplate
 from backstay.mail.fill import fill, fill_subject
 from backstay.mail.layout import Layout
 from backstay.mail.letter import BadAddress, Letter, Sender, compose
+from backstay.moments import Moment, Moments, Posting
 from backstay.outbox import Effect, GiveUp, Outbox, Retry
 from backstay.settings import Settings
 from backstay.stores.base import Transaction
@@ -47,7 +48,9 @@ class PostOffice:
         settings: Callable[[], Awaitable[Settings]],
         folder: Path,
         layout: Layout | None = None,
+        moments: Moments | None = None,
     ) -> None:
+        self._moments = moments or Moments()
         self._outbox, self._settings, self._folder = outbox, settings, folder
         self._layout = layout or Layout()
         outbox.handle(TOPIC, self._deliver, RETRY)
@@ -61,7 +64,9 @@ class PostOffice:
 
     async def post_letter(self, tx: Transaction, letter: Letter) -> None:
         """Send a letter once the transaction is on disk."""
-        await self._outbox.add(tx, TOPIC, msgspec.to_builtins(letter))
+        posting = Posting(letter.to, letter.subject, letter.html, letter.text)
+        async with self._moments.around("mail", lambda: Moment(name="mail", subject=posting, tx=tx)):
+            await self._outbox.add(tx, TOPIC, msgspec.to_builtins(posting))
 
     def write(self, settings: Settings, to: str, template: MailTemplate, values: Mapping[str, str]) -> Letter:
         """Return the letter that a template makes, in the site's layout."""
