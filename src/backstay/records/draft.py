@@ -134,7 +134,7 @@ def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
     is_new = draft.is_new
     for field in draft.collection.text_fields:
         pattern, key = field.autogeneratePattern, field.name + AUTOGENERATE
-        if key in body and (superuser or not field.hidden):
+        if key in body and not field.systemOnly and (superuser or not field.hidden):
             draft.sent.add(field.name)
             draft.values[field.name] = field.cast(body[key]) + (generate(pattern) if pattern else "")
         elif is_new and pattern and not draft.values[field.name]:
