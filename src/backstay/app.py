@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp
 
 from backstay.http.application import create_application
+from backstay.migrations.start import prepared
 from backstay.options import ServeOptions
 from backstay.site import open_site
 
@@ -14,4 +15,4 @@ def create_asgi(options: ServeOptions) -> ASGIApp:
     site = open_site(
         options.data, shared=options.workers > 1, works=True, templates=[options.site / "templates"]
     )
-    return create_application(site, origins=options.origins)
+    return create_application(prepared(site, options.site), origins=options.origins)
