@@ -59,7 +59,7 @@ class CreateCollection(Operation, frozen=True):
             raise Mismatch(f"there is a collection '{name}' already")
         named = {field.get("name") for field in self.definition.get("fields", ())}
         given = [field_json(field) for field in blank(type, name, id="").fields if field.name not in named]
-        body = {**self.definition, "fields": [*given, *self.definition.get("fields", ())]}
+        body = {"indexes": [], **self.definition, "fields": [*given, *self.definition.get("fields", ())]}
         return Catalog((*catalog, _fitting(lambda: new_draft(catalog, type, name, body, guards=True))))
 
 

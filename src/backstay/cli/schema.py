@@ -177,8 +177,8 @@ async def _apply(site_folder: Path, data: Path, *, allow_drop: bool) -> list[str
 
 def _planned(site_folder: Path, name: str, drops: tuple[str, ...]) -> tuple[Path, list[Operation]]:
     """Return the path and the operations of a new migration. Raises SetupError when there is none to make."""
-    from backstay.catalog.operations import DropCollection
-    from backstay.migrations.files import MIGRATIONS_FOLDER, next_path
+    from backstay.catalog.operations import DropCollection, Mismatch, replay
+    from backstay.migrations.files import MIGRATIONS_FOLDER, next_path, replayed
     from backstay.migrations.start import load_schema, unwritten
 
     schema = load_schema(site_folder)
@@ -195,4 +195,12 @@ def _planned(site_folder: Path, name: str, drops: tuple[str, ...]) -> tuple[Path
             why="the migrations do all that the classes declare",
             do="change a class, or make the change over the API with 'backstay serve --dev'",
         )
+    try:
+        replay(replayed(schema.migrations), operations)
+    except Mismatch as exc:
+        raise SetupError(
+            "this migration can't be made",
+            why=str(exc),
+            do="name a collection that a migration has created; others are deleted over the API",
+        ) from exc
     return next_path(site_folder / MIGRATIONS_FOLDER, schema.migrations, name), operations

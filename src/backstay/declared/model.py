@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from inspect import get_annotations
 from typing import Any, ClassVar, Self
 
@@ -37,6 +36,7 @@ class Collection:
     __append_only__: ClassVar[bool] = False
     __abstract__: ClassVar[bool] = True
     __type__: ClassVar[str] = "base"
+    __values__: ClassVar[dict[str, Any] | None] = None
 
     id: str
     collectionId: str
@@ -45,9 +45,10 @@ class Collection:
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         """Take the values of a record's JSON; what it leaves out (hidden fields, say) is empty. Others are ignored."""
-        kind: type[Any] = type(self)
-        names = value_names(kind)
-        values = {name: list(zero) if isinstance(zero, list) else zero for name, zero in names.items()}
+        names = value_names(type(self))
+        values = {
+            name: zero.copy() if isinstance(zero, list | dict) else zero for name, zero in names.items()
+        }
         values |= {name: value for name, value in record.items() if name in names}
         self.__dict__.update(values)
 
@@ -116,13 +117,16 @@ def annotated(cls: type[Collection]) -> list[str]:
     return [name for name in dict.fromkeys(names) if not name.startswith("_")]
 
 
-@cache
-def value_names(cls: type[Any]) -> dict[str, Any]:
+def value_names(cls: type[Collection]) -> dict[str, Any]:
     """Return the names of a record's values, each with what it is when the record does not tell."""
+    known: dict[str, Any] | None = cls.__dict__.get("__values__")
+    if known is not None:
+        return known
     own = [name for base in _BASES if issubclass(cls, base) for name in base.__annotations__]
     names: dict[str, Any] = {name: _EMPTY.get(name, "") for name in own if not name.startswith("_")}
     names |= dict.fromkeys(annotated(cls))
     for name, spec in specs_of(cls).items():
         (field,) = read_fields([{**spec.options, "name": name, "type": spec.type}])
         names[name] = field.zero
+    cls.__values__ = names
     return names

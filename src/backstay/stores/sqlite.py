@@ -314,6 +314,7 @@ class SqliteStore:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
         part.unlink(missing_ok=True)
+        part.touch(mode=0o600)  # it holds password hashes; SQLite fills what is empty
         db = connect(self.path, read_only=False)
         try:
             db.execute("VACUUM INTO ?", (str(part),))
