@@ -14,6 +14,7 @@ from backstay.folders import check_data_folder, check_site_folder, ensure_data_f
 
 if TYPE_CHECKING:
     from backstay.catalog.operations import Operation
+    from backstay.migrations.start import Told
     from backstay.site import Site
 
 site_argument = click.argument("site", default=".", metavar="[SITE]")
@@ -77,9 +78,9 @@ def apply(site: str, data: str | None, allow_drop: bool, as_json: bool) -> None:
     ensure_data_folder(folder)
     told = asyncio.run(_apply(Path(site), folder, allow_drop=allow_drop))
     if as_json:
-        click.echo(json.dumps({"told": told}))
+        click.echo(json.dumps({"done": told.done, "warnings": told.warnings}))
         return
-    for line in told or ["Nothing to do."]:
+    for line in told.done + told.warnings or ["Nothing to do."]:
         click.echo(line)
 
 
@@ -167,7 +168,7 @@ def _marked(site: Site, steps: list[tuple[str, tuple[Operation, ...]]]) -> list[
     return out
 
 
-async def _apply(site_folder: Path, data: Path, *, allow_drop: bool) -> list[str]:
+async def _apply(site_folder: Path, data: Path, *, allow_drop: bool) -> Told:
     from backstay.migrations.start import bring_up
     from backstay.site import open_site
 
@@ -188,6 +189,7 @@ def _planned(site_folder: Path, name: str, drops: tuple[str, ...]) -> tuple[Path
             why="it is still being recorded, and has to be the newest",
             do="backstay schema ship",
         )
+    path = next_path(site_folder / MIGRATIONS_FOLDER, schema.migrations, name)
     operations: list[Operation] = [*unwritten(schema), *map(DropCollection, drops)]
     if not operations:
         raise SetupError(
@@ -203,4 +205,4 @@ def _planned(site_folder: Path, name: str, drops: tuple[str, ...]) -> tuple[Path
             why=str(exc),
             do="name a collection that a migration has created; others are deleted over the API",
         ) from exc
-    return next_path(site_folder / MIGRATIONS_FOLDER, schema.migrations, name), operations
+    return path, operations

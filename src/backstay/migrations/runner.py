@@ -7,7 +7,7 @@ between. Expand, then contract: with a data step, what loses data is done after 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,27 +104,46 @@ async def apply_migration(site: Site, migration: Migration, *, allow_drop: bool)
 
 async def apply_classes(site: Site, classes: Sequence[type[Collection]], *, allow_drop: bool) -> Done:
     """Bring the database to what classes declare, as far as that loses nothing or is allowed. Raises SetupError."""
-    what = "the collections can't become what their classes declare"
 
+    def wanted(catalog: Catalog) -> list[Operation]:
+        return diff(catalog, target(catalog, classes))
+
+    what = "the collections can't become what their classes declare"
+    async with _explained(what, "correct the class in collections/"):
+        return await _apply(site, wanted, what=what, label="classes", allow_drop=allow_drop)
+    raise AssertionError("an error has been raised")
+
+
+async def follow(site: Site, migration: Migration, end: Catalog) -> Done:
+    """Bring a database of a developer to where a migration leads by now, whatever is lost. Raises SetupError."""
+    what = f"the database can't follow '{migration.name}', which was changed elsewhere"
+    async with _explained(what, f"correct {migration.path}"):
+        done = await _apply(
+            site, lambda catalog: diff(catalog, end), what=what, label=migration.name, allow_drop=True
+        )
+        await note(site, [migration])
+        return done
+    raise AssertionError("an error has been raised")
+
+
+async def _apply(
+    site: Site, wanted: Callable[[Catalog], list[Operation]], *, what: str, label: str, allow_drop: bool
+) -> Done:
     async def job(tx: Transaction) -> Done:
         catalog = await load_catalog(tx)
         change = _Change(site, tx, catalog)
-        wanted = diff(catalog, target(catalog, classes))
-        lossy = await change.losing(wanted)
+        operations = wanted(catalog)
+        lossy = await change.losing(operations)
         left = () if allow_drop else tuple(lossy)
-        snapshot = await change.snapshot("classes") if lossy and allow_drop else None
-        made = tuple(operation for operation in wanted if operation not in left)
+        snapshot = await change.snapshot(label) if lossy and allow_drop else None
+        made = tuple(operation for operation in operations if operation not in left)
         try:
             await change.operate(made)
         except Mismatch as exc:
             raise SetupError(what, why=f"{exc}; it would {_listed(lossy)}", do=ALLOW) from exc
         return Done(made, left, snapshot)
 
-    if not diff(site.catalog, target(site.catalog, classes)):
-        return Done()
-    async with _explained(what, "correct the class in collections/"):
-        return await site.store.write(job, limited=False)
-    raise AssertionError("an error has been raised")
+    return await site.store.write(job, limited=False) if wanted(site.catalog) else Done()
 
 
 class _Change:
@@ -147,7 +166,10 @@ class _Change:
     async def snapshot(self, label: str) -> Path:
         """Copy the database as it was when the transaction began, and return where the copy is."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        path = self._site.data / SNAPSHOTS_FOLDER / f"{stamp}_{label}.db"
+        folder = self._site.data / SNAPSHOTS_FOLDER
+        for left in folder.glob(".*.part*"):
+            left.unlink()  # of a process that died in it, and its journal; only one changes the schema at a time
+        path = folder / f"{stamp}_{label}.db"
         await self._site.store.snapshot(path)
         return path
 

@@ -27,7 +27,7 @@ from backstay.errors import SetupError
 from backstay.migrations.files import MIGRATIONS_FOLDER, Migration, load_migrations, replayed
 from backstay.migrations.modules import load_classes
 from backstay.migrations.recorder import DevRecorder
-from backstay.migrations.runner import Done, applied, apply_classes, apply_migration, note
+from backstay.migrations.runner import Done, applied, apply_classes, apply_migration, follow, note
 from backstay.site import Site
 
 LOCK_FILE = ".schema.lock"
@@ -71,6 +71,17 @@ async def standing(site: Site, schema: Schema) -> Standing:
     )
 
 
+class Told(msgspec.Struct):
+    """What an operator should know: what was done, and what is not as it should be."""
+
+    done: list[str] = []
+    warnings: list[str] = []
+
+    def tell_snapshot(self, done: Done) -> None:
+        if done.snapshot:
+            self.done.append(f"The database as it was before: {done.snapshot}")
+
+
 @asynccontextmanager
 async def prepared(
     site: AbstractAsyncContextManager[Site], site_folder: Path, *, dev: bool = False
@@ -80,7 +91,10 @@ async def prepared(
     Raises SetupError.
     """
     async with site as opened:
-        for line in await bring_up(opened, site_folder, dev=dev):
+        told = await bring_up(opened, site_folder, dev=dev)
+        for line in told.done:
+            log.info(line)
+        for line in told.warnings:
             log.warning(line)
         if not dev:
             yield opened
@@ -89,20 +103,18 @@ async def prepared(
             yield opened
 
 
-async def bring_up(
-    site: Site, site_folder: Path, *, dev: bool = False, allow_drop: bool = False
-) -> list[str]:
-    """Bring a database to what the site's folder says, and return what an operator should know.
+async def bring_up(site: Site, site_folder: Path, *, dev: bool = False, allow_drop: bool = False) -> Told:
+    """Bring a database to what the site's folder says.
 
     Raises SetupError when it can't be, or may not be without permission.
     """
-    schema = load_schema(site_folder)
-    if not schema.migrations and not schema.classes:
-        return []
-    async with _alone(site.data):
-        await site.refresh()
-        told = await _migrate(site, schema, dev=dev, allow_drop=allow_drop)
-        return told + await _follow_classes(site, schema, dev=dev, allow_drop=allow_drop)
+    schema, told = load_schema(site_folder), Told()
+    if schema.migrations or schema.classes:
+        async with _alone(site.data):
+            await site.refresh()
+            await _migrate(site, schema, told, dev=dev, allow_drop=allow_drop)
+            await _follow_classes(site, schema, told, dev=dev, allow_drop=allow_drop)
+    return told
 
 
 @asynccontextmanager
@@ -116,11 +128,11 @@ async def _alone(data: Path) -> AsyncIterator[None]:
         os.close(handle)
 
 
-async def _migrate(site: Site, schema: Schema, *, dev: bool, allow_drop: bool) -> list[str]:
+async def _migrate(site: Site, schema: Schema, told: Told, *, dev: bool, allow_drop: bool) -> None:
     where = await standing(site, schema)
-    told = [f"The applied migration '{name}' has no file any more." for name in where.missing]
+    told.warnings += [f"The applied migration '{name}' has no file any more." for name in where.missing]
     for name in where.changed:
-        told += await _follow_changed(site, schema, name, dev=dev)
+        await _follow_changed(site, schema, name, told, dev=dev)
     pending = [migration for migration in schema.migrations if migration.name in where.pending]
     _check_pending(pending, where, dev=dev)
     there = _there_already(site, schema, pending)
@@ -128,8 +140,8 @@ async def _migrate(site: Site, schema: Schema, *, dev: bool, allow_drop: bool) -
         await note(site, there)
     for migration in pending[len(there) :]:
         done = await apply_migration(site, migration, allow_drop=allow_drop)
-        told += [f"Applied the migration '{migration.name}'.", *_about_snapshot(done)]
-    return told
+        told.done.append(f"Applied the migration '{migration.name}'.")
+        told.tell_snapshot(done)
 
 
 def _check_pending(pending: Sequence[Migration], where: Standing, *, dev: bool) -> None:
@@ -163,7 +175,7 @@ def _there_already(site: Site, schema: Schema, pending: Sequence[Migration]) -> 
     return []
 
 
-async def _follow_changed(site: Site, schema: Schema, name: str, *, dev: bool) -> list[str]:
+async def _follow_changed(site: Site, schema: Schema, name: str, told: Told, *, dev: bool) -> None:
     """Deal with an applied migration whose file has changed: one that is still being recorded may."""
     migration = next(item for item in schema.migrations if item.name == name)
     if migration.is_shipped or not dev:
@@ -172,27 +184,27 @@ async def _follow_changed(site: Site, schema: Schema, name: str, *, dev: bool) -
             why="its checksum is another; the database does not have what the file says now",
             do=f"put {migration.path} back as it was, and write what is new into a migration of its own",
         )
-    left = diff(site.catalog, replayed(schema.migrations))
-    if not left:
-        await note(site, [migration])
-        return []
-    changes = ", ".join(map(str, left))
-    return [f"'{name}' was changed elsewhere; to follow it, this database has to: {changes}."]
+    done = await follow(site, migration, replayed(schema.migrations))
+    told.done += [f"Followed '{name}', which was changed elsewhere: {item}." for item in done.operations]
+    told.tell_snapshot(done)
 
 
-async def _follow_classes(site: Site, schema: Schema, *, dev: bool, allow_drop: bool) -> list[str]:
+async def _follow_classes(site: Site, schema: Schema, told: Told, *, dev: bool, allow_drop: bool) -> None:
     if not schema.classes:
-        return []
+        return
     if schema.migrations and not dev:
         check_written(schema)
         drift = diff(site.catalog, target(site.catalog, schema.classes))
-        return [f"The database is not as the classes say; it would need to {item}." for item in drift]
+        told.warnings += [
+            f"The database is not as the classes say; it would need to {item}." for item in drift
+        ]
+        return
     done = await apply_classes(site, schema.classes, allow_drop=allow_drop)
-    told = [f"Done: {item}." for item in done.operations]
-    told += [f"Not done, since records would lose data: {item}." for item in done.left]
+    told.done += [f"Done: {item}." for item in done.operations]
+    told.warnings += [f"Not done, since records would lose data: {item}." for item in done.left]
     if done.left:
-        told.append("To allow it: backstay schema apply --allow-drop")
-    return told + _about_snapshot(done)
+        told.warnings.append("To allow it: backstay schema apply --allow-drop")
+    told.tell_snapshot(done)
 
 
 def unwritten(schema: Schema) -> list[Operation]:
@@ -210,7 +222,3 @@ def check_written(schema: Schema) -> None:
             why=f"a migration would have to {', '.join(map(str, missing[:3]))}{', …' if missing[3:] else ''}",
             do="backstay schema make NAME, and look at what it wrote",
         )
-
-
-def _about_snapshot(done: Done) -> list[str]:
-    return [f"The database as it was before: {done.snapshot}"] if done.snapshot else []

@@ -51,7 +51,8 @@ def declare(folder: Path, text: str) -> None:
 
 async def up(folder: Path, **options: bool) -> tuple[list[str], Catalog]:
     async with open_site(folder / "data") as site:
-        return await bring_up(site, folder, **options), site.catalog
+        told = await bring_up(site, folder, **options)
+        return told.done + told.warnings, site.catalog
 
 
 async def refused(folder: Path, **options: bool) -> SetupError:
@@ -291,7 +292,7 @@ async def test_what_is_changed_over_the_api_does_not_stop_production(folder: Pat
     declare(folder, CLASS)
     written(folder / "migrations", unwritten(load_schema(folder)))
     async with open_site(folder / "data") as site:
-        assert await bring_up(site, folder) == ["Applied the migration '0001_test'."]
+        assert (await bring_up(site, folder)).done == ["Applied the migration '0001_test'."]
         posts = site.catalog.find("posts")
         assert posts is not None
         await site.changes.update(posts.id, {"listRule": "id != ''"})
@@ -365,6 +366,28 @@ async def test_edits_over_the_api_go_to_one_unshipped_migration(folder: Path) ->
     async with prepared(open_site(folder / "data"), folder, dev=True) as site:
         await site.changes.delete(found(site, "labels").id)
     assert [item.name for item in load_migrations(folder / "migrations")] == ["0001_changes", "0002_changes"]
+
+
+async def test_a_recorded_file_that_a_colleague_has_changed_is_followed(folder: Path) -> None:
+    """Their change must not be undone by recording what this database has."""
+    path = folder / "migrations" / "0001_changes.py"
+    async with prepared(open_site(folder / "data"), folder, dev=True) as site:
+        await site.changes.create({"name": "posts", "fields": [{"name": "title", "type": "text"}]})
+    await insert(folder, title="kept")
+    theirs = [
+        *load_migrations(folder / "migrations")[0].operations,
+        RenameField("posts", "title", "label"),
+        VIEWS,
+    ]
+    write(path, rewritten(path.read_text(), theirs))
+    async with prepared(open_site(folder / "data"), folder, dev=True) as site:
+        assert set(found(site, "posts").by_name) == {"id", "label", "views"}
+    assert await sql(folder, "SELECT label FROM posts") == [("kept",)]
+    assert "views" in path.read_text()
+    write(path, rewritten(path.read_text(), []))
+    told, catalog = await up(folder, dev=True)
+    assert catalog.find("posts") is None
+    assert "snapshots" in told[-1]
 
 
 async def test_what_people_write_into_a_recorded_file_stays(folder: Path) -> None:
