@@ -14,6 +14,8 @@ import pytest
 from backstay.catalog.operations import AddField, CreateCollection, Operation
 from backstay.migrations.files import Migration
 from backstay.migrations.runner import apply_migration
+from backstay.plans.request import RequestInfo, Viewer
+from backstay.records.query import RecordCall
 from backstay.stores.base import Transaction
 from backstay.stores.catalog import load_catalog
 from tests.api.shape import IDS, OPEN
@@ -164,6 +166,26 @@ async def test_code_sets_it(site: Served) -> None:
 
     await site.site.store.write(job)
     assert (await site.view("shops", SHOP)).json()["balance"] == 12
+
+
+async def test_code_passes_guards_as_records_do(site: Served) -> None:
+    """`by_code` is what the site's own code sets on a call; everything else about a write stays as it is."""
+    boss = RequestInfo(viewer=Viewer(site.site.superusers))
+
+    def call(name: str, record_id: str, **body: Any) -> RecordCall:
+        found = site.site.catalog.find(name)
+        assert found is not None
+        return RecordCall(site.site.catalog, found, boss, record_id, body, by_code=True)
+
+    await site.site.writer.update(
+        call("shops", SHOP, **{"balance+": 5, "tags+": "a", "own:autogenerate": "x"})
+    )
+    kept = await stored(site, "shops", SHOP)
+    assert (kept["balance"], kept["tags"], kept["own"]) == (5, ["a"], "x")
+    await site.site.writer.update(call("ledger", ENTRY, note="corrected"))
+    assert (await stored(site, "ledger", ENTRY))["note"] == "corrected"
+    await site.site.writer.delete(call("ledger", ENTRY))
+    assert (await site.list("ledger")).total == 0
 
 
 # -- collections that only grow -----------------------------------------------------------------------------

@@ -36,12 +36,14 @@ class DevRecorder:
     """Records the changes of one site's catalog into `SITE/migrations/`.
 
     A site with classes and without that folder keeps to its classes; nothing is recorded there.
+
+    has_classes: classes are declared elsewhere than in the site's folder
     """
 
-    def __init__(self, site: Site, site_folder: Path) -> None:
+    def __init__(self, site: Site, site_folder: Path, *, has_classes: bool = False) -> None:
         self._site = site
         self._folder = site_folder / MIGRATIONS_FOLDER
-        self._is_on = self._folder.is_dir() or not load_classes(site_folder)
+        self._is_on = self._folder.is_dir() or not (has_classes or load_classes(site_folder))
         self._notes: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager

@@ -41,9 +41,13 @@ class Schema(msgspec.Struct, frozen=True, eq=False):
     classes: tuple[type[Collection], ...]
 
 
-def load_schema(site_folder: Path) -> Schema:
-    """Load the migrations and the declared classes of a site. Raises SetupError."""
-    return Schema(tuple(load_migrations(site_folder / MIGRATIONS_FOLDER)), tuple(load_classes(site_folder)))
+def load_schema(site_folder: Path, more: Sequence[type[Collection]] = ()) -> Schema:
+    """Load the migrations and the declared classes of a site. Raises SetupError.
+
+    more: classes that are declared elsewhere, by a plugin say
+    """
+    migrations = load_migrations(site_folder / MIGRATIONS_FOLDER)
+    return Schema(tuple(migrations), (*load_classes(site_folder), *more))
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -84,14 +88,20 @@ class Told(msgspec.Struct):
 
 @asynccontextmanager
 async def prepared(
-    site: AbstractAsyncContextManager[Site], site_folder: Path, *, dev: bool = False
+    site: AbstractAsyncContextManager[Site],
+    site_folder: Path,
+    *,
+    dev: bool = False,
+    more: Sequence[type[Collection]] = (),
 ) -> AsyncIterator[Site]:
     """Open a site with its schema as its folder says. In development, changes over the API are recorded.
+
+    more: classes that are declared elsewhere, by a plugin say
 
     Raises SetupError.
     """
     async with site as opened:
-        told = await bring_up(opened, site_folder, dev=dev)
+        told = await bring_up(opened, site_folder, dev=dev, more=more)
         for line in told.done:
             log.info(line)
         for line in told.warnings:
@@ -99,16 +109,23 @@ async def prepared(
         if not dev:
             yield opened
             return
-        async with DevRecorder(opened, site_folder).recording():
+        async with DevRecorder(opened, site_folder, has_classes=bool(more)).recording():
             yield opened
 
 
-async def bring_up(site: Site, site_folder: Path, *, dev: bool = False, allow_drop: bool = False) -> Told:
-    """Bring a database to what the site's folder says.
+async def bring_up(
+    site: Site,
+    site_folder: Path,
+    *,
+    dev: bool = False,
+    allow_drop: bool = False,
+    more: Sequence[type[Collection]] = (),
+) -> Told:
+    """Bring a database to what the site's folder says, and classes that are declared elsewhere.
 
     Raises SetupError when it can't be, or may not be without permission.
     """
-    schema, told = load_schema(site_folder), Told()
+    schema, told = load_schema(site_folder, more), Told()
     if schema.migrations or schema.classes:
         async with _alone(site.data):
             await site.refresh()

@@ -16,7 +16,6 @@ import msgspec
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import to_text
 from backstay.catalog.fields import DbValue, TextField
-from backstay.catalog.guards import ONLY_GROWS
 from backstay.catalog.patterns import generate
 from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
@@ -27,7 +26,7 @@ from backstay.records.changes import Change, Observers
 from backstay.records.check import check_draft
 from backstay.records.draft import Draft, RecordValues, draft_record, stamp
 from backstay.records.plan_cache import PlanCache
-from backstay.records.query import RecordCall
+from backstay.records.query import RecordCall, refuse_rewrite
 from backstay.records.reader import ONLY_SUPERUSERS, Reader
 from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
@@ -139,6 +138,7 @@ class Writer:
             superuser=superuser,
             now=datetime.now(UTC),
             new_id=call.new_id,
+            by_code=call.by_code,
         )
 
     async def _take_files(self, tx: Transaction, call: RecordCall, draft: Draft) -> None:
@@ -154,7 +154,7 @@ class Writer:
     async def update(self, call: RecordCall) -> bytes:
         """Change a record and return it. Raises NotFound when there is none that the viewer may change."""
         check_writable(call, call.collection.updateRule)
-        check_changeable(call)
+        refuse_rewrite(call)
         hashes = await self.prepare(call)
 
         async def job(tx: Transaction) -> bytes:
@@ -166,7 +166,7 @@ class Writer:
         """Change a record in a transaction of the caller's."""
         call = await self._current(tx, call)
         check_writable(call, call.collection.updateRule)
-        check_changeable(call)
+        refuse_rewrite(call)
         draft = self._draft(call, await self.load(tx, call.collection, call.record_id))
         call = _with_body_for_rules(call, draft)
         if not await self._satisfies(tx, call, draft, call.collection.updateRule):
@@ -242,7 +242,7 @@ class Writer:
         call = await self._current(tx, call)
         collection = call.collection
         check_writable(call, collection.deleteRule)
-        check_changeable(call)
+        refuse_rewrite(call)
         old = await self.load(tx, collection, call.record_id)
         draft = Draft(collection, old, old, set(), {}, {})
         if not await self._satisfies(tx, call, draft, collection.deleteRule):
@@ -397,9 +397,3 @@ def check_writable(call: RecordCall, rule: str | None) -> None:
         raise BadRequest(VIEW_REFUSED)
     if rule is None and not call.info.viewer.is_superuser:
         raise Forbidden(ONLY_SUPERUSERS)
-
-
-def check_changeable(call: RecordCall) -> None:
-    """Raise Forbidden, for superusers too, where records are only added."""
-    if call.collection.appendOnly:
-        raise Forbidden(ONLY_GROWS)

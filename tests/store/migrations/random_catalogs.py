@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from backstay.catalog import Catalog
@@ -50,7 +51,7 @@ class Shapes:
             bodies.append({"id": "cview", "name": "seen", "type": "view", "viewQuery": query})
         return replay(first_catalog(), map(CreateCollection, bodies))
 
-    def _collection(self, id: str, name: str, present: list[str]) -> dict[str, Any]:
+    def _collection(self, id: str, name: str, present: Sequence[str]) -> dict[str, Any]:
         chance, type = self.chance, self.types[id]
         possible = [field for field in FIELDS if self._is_possible(id, field, present)]
         picked = chance.sample(possible, chance.randint(0, len(possible)))
@@ -71,7 +72,7 @@ class Shapes:
             }
         return out | {"appendOnly": chance.random() < 0.3}
 
-    def _is_possible(self, id: str, field: str, present: list[str]) -> bool:
+    def _is_possible(self, id: str, field: str, present: Sequence[str]) -> bool:
         return self.kinds[id, field]["type"] != "relation" or self.targets[id, field] in present
 
     def _field(self, id: str, field: str, name: str) -> dict[str, Any]:

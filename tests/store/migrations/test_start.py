@@ -16,7 +16,7 @@ from tests.store.migrations.conftest import written
 from backstay.catalog import Catalog, collection_json
 from backstay.catalog.compare import same
 from backstay.catalog.operations import AddField, CreateCollection, DropField, RenameField
-from backstay.declared import declarations
+from backstay.declared import Collection, declarations, field
 from backstay.errors import SetupError
 from backstay.migrations.files import load_migrations, rewritten, ship, write
 from backstay.migrations.modules import load_classes
@@ -49,15 +49,15 @@ def declare(folder: Path, text: str) -> None:
     write(folder / "collections" / "posts.py", text)
 
 
-async def up(folder: Path, **options: bool) -> tuple[list[str], Catalog]:
+async def up(folder: Path, *, dev: bool = False, allow_drop: bool = False) -> tuple[list[str], Catalog]:
     async with open_site(folder / "data") as site:
-        told = await bring_up(site, folder, **options)
+        told = await bring_up(site, folder, dev=dev, allow_drop=allow_drop)
         return told.done + told.warnings, site.catalog
 
 
-async def refused(folder: Path, **options: bool) -> SetupError:
+async def refused(folder: Path) -> SetupError:
     with pytest.raises(SetupError) as caught:
-        await up(folder, **options)
+        await up(folder)
     return caught.value
 
 
@@ -251,6 +251,15 @@ async def test_classes_alone_make_the_schema(folder: Path) -> None:
     assert posts is not None
     assert posts.by_name["views"].systemOnly
     assert (await up(folder))[0] == []
+
+
+async def test_classes_of_plugins_are_declared_as_well(folder: Path) -> None:
+    class Carts(Collection):
+        total: float = field.number()
+
+    async with prepared(open_site(folder / "data"), folder, dev=True, more=[Carts]) as site:
+        assert found(site, "carts").by_name["total"].type == "number"
+    assert not (folder / "migrations").exists()
 
 
 async def test_classes_alone_never_lose_data(folder: Path) -> None:

@@ -9,12 +9,15 @@ import pytest
 
 from backstay.catalog import Catalog
 from backstay.catalog.compare import diff
-from backstay.catalog.operations import OPERATIONS, replay
+from backstay.catalog.operations import OPERATIONS
 from backstay.declared import declared_in, field, target
-from backstay.migrations.files import first_catalog, load_migrations, write
+from backstay.migrations.data import Data
+from backstay.migrations.files import first_catalog, render, write
 from backstay.migrations.modules import load_file, python_files
 from backstay.migrations.start import bring_up
-from backstay.site import open_site
+from backstay.plans.params import Statement
+from backstay.site import Site, open_site
+from backstay.stores.base import Transaction
 
 TEXT = (Path(__file__).parents[3] / "docs" / "schema.md").read_text()
 CLASSES, OBJECT, RENAMED, MIGRATION = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -44,16 +47,28 @@ def test_new_names_keep_data(tmp_path: Path) -> None:
     assert "rename field 'articles.title' to 'headline'" in renames
 
 
+async def fill(site: Site) -> None:
+    async def job(tx: Transaction) -> None:
+        values = {"title": "one two three", "slug": "s", "views": 7, "tags": ["news"]}
+        await Data(tx, site.catalog, site.writer).records("posts").create(values)
+
+    await site.store.write(job)
+
+
 @pytest.mark.anyio
 async def test_the_migration_follows_the_classes(tmp_path: Path) -> None:
     after = declared(tmp_path, CLASSES, first_catalog())
     async with open_site(tmp_path / "data") as site:
         await bring_up(site, tmp_path)
         assert diff(site.catalog, after) == []
-    (tmp_path / "collections" / "all.py").unlink()
-    write(tmp_path / "migrations" / "0001_words.py", MIGRATION)
-    [migration] = load_migrations(tmp_path / "migrations")
-    assert replay(after, migration.operations).find("posts") is not None
+        await fill(site)
+        write(tmp_path / "migrations" / "0001_posts.py", render(diff(first_catalog(), after), shipped=True))
+        (tmp_path / "collections" / "all.py").unlink()
+        assert (await bring_up(site, tmp_path)).done == [], "its result is there already"
+        write(tmp_path / "migrations" / "0002_words.py", MIGRATION)
+        assert len((await bring_up(site, tmp_path, allow_drop=True)).done) == 2
+        rows = await site.store.fetch(Statement("SELECT words, reads, status FROM posts"))
+        assert rows == [(3, 7, "draft")]
 
 
 def test_every_operation_and_type_is_named() -> None:
