@@ -55,11 +55,15 @@ class CreateCollection(Operation, frozen=True):
 
     def applied(self, catalog: Catalog) -> Catalog:
         name, type = str(self.definition.get("name", "")), str(self.definition.get("type", "base"))
-        if catalog.find(name) is not None:
-            raise Mismatch(f"there is a collection '{name}' already")
-        named = {field.get("name") for field in self.definition.get("fields", ())}
+        taken = catalog.find(name) or catalog.find(str(self.definition.get("id", "")))
+        if taken is not None:
+            raise Mismatch(f"there is a collection '{taken.name}' already, with this name or id")
+        fields = self.definition.get("fields", [])
+        if not isinstance(fields, list) or not all(isinstance(field, dict) for field in fields):
+            raise Mismatch("'fields' is no list of objects")
+        named = {field.get("name") for field in fields}
         given = [field_json(field) for field in blank(type, name, id="").fields if field.name not in named]
-        body = {"indexes": [], **self.definition, "fields": [*given, *self.definition.get("fields", ())]}
+        body = {"indexes": [], **self.definition, "fields": [*given, *fields]}
         return Catalog((*catalog, _fitting(lambda: new_draft(catalog, type, name, body, guards=True))))
 
 
@@ -100,6 +104,7 @@ class ChangeCollection(Operation, frozen=True):
         return f"change {', '.join(sorted(self.changes))} of '{self.collection}'"
 
     def applied(self, catalog: Catalog) -> Catalog:
+        _refuse_keys(self.changes, "id", "name", "type", "system", "fields", "indexes")
         return _changed(catalog, self.collection, self.changes)
 
 
@@ -131,6 +136,7 @@ class ChangeField(Operation, frozen=True):
         return f"change {', '.join(sorted(self.changes))} of field '{self.collection}.{self.field}'"
 
     def applied(self, catalog: Catalog) -> Catalog:
+        _refuse_keys(self.changes, "id", "name", "type")
         return _one_field(catalog, self.collection, self.field, self.changes)
 
     def loses(self, catalog: Catalog) -> bool:
@@ -275,6 +281,13 @@ def _field(catalog: Catalog, collection: str, name: str) -> Field:
     if len(found) != 1:
         raise Mismatch(f"there is {'more than one' if found else 'no'} field '{name}' in '{collection}'")
     return found[0]
+
+
+def _refuse_keys(changes: Json, *keys: str) -> None:
+    """Raise Mismatch for changes that would make another thing of it, or have an operation of their own."""
+    wrong = [key for key in keys if key in changes]
+    if wrong:
+        raise Mismatch(f"'{wrong[0]}' is not changed like that")
 
 
 def _changed(catalog: Catalog, name: str, patch: Json) -> Catalog:

@@ -140,7 +140,7 @@ async def _status(site_folder: Path, data: Path) -> dict[str, list[str]]:
 
 async def _diff(site_folder: Path, data: Path) -> list[dict[str, Any]]:
     from backstay.catalog.compare import diff
-    from backstay.catalog.operations import replay
+    from backstay.catalog.operations import Mismatch, replay
     from backstay.declared import target
     from backstay.migrations.start import load_schema, standing
     from backstay.site import open_site
@@ -149,7 +149,12 @@ async def _diff(site_folder: Path, data: Path) -> list[dict[str, Any]]:
     async with open_site(data) as site:
         pending = (await standing(site, schema)).pending
         steps = [(item.name, item.operations) for item in schema.migrations if item.name in pending]
-        after = replay(site.catalog, [operation for _, operations in steps for operation in operations])
+        try:
+            after = replay(site.catalog, [operation for _, operations in steps for operation in operations])
+        except Mismatch as exc:
+            raise SetupError(
+                "the pending migrations don't fit this database", why=str(exc), do="correct the migration"
+            ) from exc
         steps.append(("classes", tuple(diff(after, target(after, schema.classes)))))
         return _marked(site, steps)
 

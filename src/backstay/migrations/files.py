@@ -31,7 +31,7 @@ RECORDED_SLUG = "changes"
 DataStep: TypeAlias = Callable[[Data], Awaitable[None]]
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+")
-_UNSHIPPED = re.compile(r"^shipped = False\n\n?", re.MULTILINE)
+_UNSHIPPED = re.compile(r"^shipped(?:: bool)? *= *False[ \t]*(?:#.*)?\n\n?", re.MULTILINE)
 
 
 class Migration(msgspec.Struct, frozen=True, eq=False):
@@ -85,6 +85,7 @@ def _load(path: Path) -> Migration:
             why="it has no list 'operations' with nothing but operations of backstay.migrations in it",
             do="give it one; it may be empty where there is only a data step",
         )
+    _check_types(path, operations)
     return Migration(
         path.stem,
         path,
@@ -93,6 +94,18 @@ def _load(path: Path) -> Migration:
         getattr(module, "shipped", True) is not False,
         checksum(path.read_text()),
     )
+
+
+def _check_types(path: Path, operations: Sequence[Operation]) -> None:
+    for operation in operations:
+        try:
+            msgspec.convert(msgspec.to_builtins(operation), type(operation))
+        except (msgspec.ValidationError, TypeError) as exc:
+            raise SetupError(
+                f"'{path}' has an operation of {type(operation).__name__} that can't be used",
+                why=str(exc),
+                do="give it what 'pydoc backstay.migrations' says",
+            ) from exc
 
 
 def checksum(text: str) -> str:

@@ -83,6 +83,14 @@ def test_from_classes_to_migrations(say: Say, tmp_path: Path) -> None:
     assert say("apply") == "Applied the migration '0003_gone'.\n"
 
 
+def test_a_pending_migration_that_does_not_fit(say: Say, tmp_path: Path) -> None:
+    say("apply")
+    text = "from backstay import migrations\noperations = [migrations.RenameField('posts', 'a', 'b')]\n"
+    write(tmp_path / "migrations" / "0001_x.py", text)
+    for command in ("diff", "apply"):
+        assert "there is no collection 'posts'" in say(command, code=1)
+
+
 def test_shipping(say: Say, tmp_path: Path) -> None:
     assert "nothing to ship" in say("ship", code=1)
     text = (
