@@ -38,12 +38,11 @@ def status(site: str, data: str | None, as_json: bool) -> None:
         click.echo(json.dumps(found))
         return
     for name in ("applied", "pending", "changed", "missing"):
-        names = ", ".join(found[name]) or "none"
-        click.echo(f"{name + ':':<10}{len(found[name])} migrations" + (f": {names}" if found[name] else ""))
+        names = found[name]
+        click.echo(f"{name + ':':<10}{len(names)}" + (f"  {', '.join(names)}" if names else ""))
     count = len(found["differences"])
-    click.echo(
-        f"classes:  {count} differences from the database" + (" (backstay schema diff)" if count else "")
-    )
+    more = " (backstay schema diff)" if count else ""
+    click.echo(f"classes:  {count} difference{'s' if count != 1 else ''} from the database{more}")
 
 
 @schema.command()
