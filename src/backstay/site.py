@@ -124,6 +124,8 @@ class Site:
         self.realtime = Broker(channel, EventReader(store), self._viewer_of, self._fresh_catalog)
         self.writer.observers.add(self.realtime)
         self.changes = Changes(store, self.writer, self._publish)
+        self.catalog_watchers: list[Callable[[Catalog], None]] = []
+        """Told each new catalog that this process has made, once it is on disk; they must be quick and not raise."""
         self._version = -1
 
     def _open_files(self, store: Store, incoming: Incoming) -> None:
@@ -198,6 +200,8 @@ class Site:
 
     def _publish(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        for tell in self.catalog_watchers:
+            tell(catalog)
 
     def is_stale(self) -> bool:
         """Tell whether anybody has committed anything since the last `refresh`."""

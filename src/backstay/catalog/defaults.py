@@ -17,6 +17,7 @@ import msgspec
 from backstay.catalog import mails
 from backstay.catalog.fieldlist import added, checksum, find_typed, listed
 from backstay.catalog.fields import BoolField, EmailField, Field, PasswordField, TextField
+from backstay.catalog.guards import with_guards_of
 from backstay.catalog.indexes import find_unique, on_table
 from backstay.catalog.model import (
     AuthAlert,
@@ -117,14 +118,18 @@ def auth_defaults(secret: MakeSecret) -> AuthOptions:
     )
 
 
-def completed(draft: Collection, *, old: Collection | None, secret: MakeSecret = new_secret) -> Collection:
+def completed(
+    draft: Collection, *, old: Collection | None, secret: MakeSecret = new_secret, guards: bool = False
+) -> Collection:
     """Return an edited collection in the form in which it is kept.
+
+    guards: the draft comes from the site's own code, which alone sets `systemOnly` and `appendOnly`
 
     System fields and their indexes are put back, indexes follow the collection's name, OAuth2 fields which are gone
     are unmapped. A changed `authRule` gets a new secret, so that nobody stays signed in who no longer may.
     """
     draft = msgspec.structs.replace(draft, type=draft.type or "base", fields=listed(draft.fields))
-    draft = with_system_parts(draft)
+    draft = with_system_parts(draft if guards else with_guards_of(draft, old))
     indexes = tuple(on_table(text, draft.name) for text in draft.indexes) if draft.name else draft.indexes
     return msgspec.structs.replace(draft, indexes=indexes, auth=_auth_completed(draft, old, secret))
 

@@ -57,6 +57,18 @@ def plan_import(
     return ImportPlan(tuple(deleted), tuple(_dated(catalog, draft, now) for draft in drafts))
 
 
+def plan_change(before: Catalog, after: Catalog, *, now: str) -> ImportPlan:
+    """Return what leads from one catalog to another: both are wholly known, so nothing is merged.
+
+    now: a protocol date
+    """
+    kept = {item.id for item in after}
+    drafts = [item for item in after if item != before.find(item.id)]
+    drafts.sort(key=lambda draft: draft.is_view)
+    deleted = tuple(item for item in before if item.id not in kept)
+    return ImportPlan(deleted, tuple(_dated(before, draft, now) for draft in drafts))
+
+
 def import_failure(message: str) -> BadRequest:
     """Return the answer to an import that can't be made."""
     fault = Fault("validation_collections_import_failure", message)

@@ -33,6 +33,7 @@ class _Head(msgspec.Struct, frozen=True):
     deleteRule: str | None
     indexes: tuple[str, ...]
     viewQuery: str
+    appendOnly: bool
     created: str
     updated: str
 
@@ -93,13 +94,20 @@ def _malformed(message: str, misfit: Misfit) -> BadRequest:
 
 
 def new_draft(
-    catalog: Catalog, type: str, name: str, body: Mapping[str, Any], *, secret: MakeSecret = new_secret
+    catalog: Catalog,
+    type: str,
+    name: str,
+    body: Mapping[str, Any],
+    *,
+    secret: MakeSecret = new_secret,
+    guards: bool = False,
 ) -> Collection:
-    """Return a new collection from `body`, completed. Raises Misfit."""
+    """Return a new collection from `body`, completed, with guards as `completed` has them. Raises Misfit."""
     known = type if type in {"auth", "view"} else "base"
     id = free_id(known, name, taken_ids(catalog))
     draft = edited(blank(known, name, id=id, secret=secret), body)
-    return completed(msgspec.structs.replace(draft, id=draft.id or id), old=None, secret=secret)
+    draft = msgspec.structs.replace(draft, id=draft.id or id)
+    return completed(draft, old=None, secret=secret, guards=guards)
 
 
 def edited(old: Collection, patch: Mapping[str, Any]) -> Collection:

@@ -133,6 +133,8 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     A rule is None (superusers only), '' (everybody) or an expression. `auth` is set for auth collections,
     `viewQuery` for views. `created` and `updated` are protocol dates.
+
+    appendOnly: no client changes or deletes records, superusers neither (`backstay.catalog.guards`)
     """
 
     id: str
@@ -148,6 +150,7 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     indexes: tuple[str, ...] = ()
     auth: AuthOptions | None = None
     viewQuery: str = ""
+    appendOnly: bool = False
     created: str = ""
     updated: str = ""
 
@@ -182,9 +185,14 @@ class Collection(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return tuple(field for field in self.fields if isinstance(field, PasswordField))
 
     @cached_property
+    def code_settable_fields(self) -> dict[str, Field]:
+        """The fields that the site's own code may set, by their name."""
+        return {field.name: field for field in self.fields if field.writable}
+
+    @cached_property
     def settable_fields(self) -> dict[str, Field]:
         """The fields that a superuser's body may set, by their name."""
-        return {field.name: field for field in self.fields if field.writable}
+        return {name: field for name, field in self.code_settable_fields.items() if not field.systemOnly}
 
     @cached_property
     def public_settable_fields(self) -> dict[str, Field]:
@@ -279,8 +287,9 @@ def field_json(field: Field) -> dict[str, Any]:
     for key in ("min", "max"):
         if isinstance(plain.get(key), float):
             plain[key] = to_number(plain[key])  # 5, not 5.0
-    if not plain.get("minScore", True):
-        del plain["minScore"]  # ours, and told where it is used
+    for key in ("minScore", "systemOnly"):
+        if not plain.get(key, True):
+            del plain[key]  # ours, and told where it is used
     for key in ("onlyDomains", "exceptDomains", "mimeTypes", "thumbs"):
         if plain.get(key, ...) is None:
             plain[key] = []
@@ -304,7 +313,7 @@ def options_json(collection: Collection, *, secrets: bool) -> dict[str, Any]:
     if collection.is_view:
         return {"viewQuery": collection.viewQuery}
     if not collection.is_auth or collection.auth is None:
-        return {}
+        return {"appendOnly": True} if collection.appendOnly else {}
     plain: dict[str, Any] = msgspec.to_builtins(collection.auth)
     if not secrets:
         for value in plain.values():

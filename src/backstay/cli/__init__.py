@@ -18,6 +18,7 @@ from backstay.cli.demo import demo
 from backstay.cli.files import files
 from backstay.cli.import_pocketbase import import_pocketbase
 from backstay.cli.import_rows import import_group
+from backstay.cli.schema import schema
 from backstay.cli.serve import serve
 from backstay.cli.superuser import superuser
 from backstay.errors import SetupError
@@ -38,7 +39,7 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (serve, superuser, import_group, files, demo):
+for _command in (serve, superuser, import_group, files, schema, demo):
     backstay.add_command(_command)
 import_group.add_command(import_pocketbase)
 

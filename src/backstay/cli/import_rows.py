@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstay.cli.faults import setup_error
 from backstay.cli.settings import data_folder, data_option, json_option
 from backstay.errors import RequestError
+from backstay.faults import setup_error
 from backstay.folders import ensure_data_folder
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TypeVar
 
 import click
 
-from backstay.cli.faults import setup_error
 from backstay.cli.settings import data_folder, data_option, json_option
 from backstay.errors import NotFound, RequestError, SetupError
+from backstay.faults import setup_error
 from backstay.folders import ensure_data_folder
 
 Command = TypeVar("Command", bound=Callable[..., object])

@@ -19,7 +19,8 @@ from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import format_date
 from backstay.catalog.defaults import collection_id
 from backstay.catalog.fields import Field
-from backstay.catalog.imports import import_failure, plan_import
+from backstay.catalog.guards import refuse_change, refuse_delete, refuse_truncate
+from backstay.catalog.imports import ImportPlan, import_failure, plan_import
 from backstay.catalog.merge import check_delete, created, updated
 from backstay.catalog.validate import check
 from backstay.collections.imported import Import
@@ -96,6 +97,7 @@ class Changes:
             work = await self._work(tx)
             old = work.find(collection_id)
             draft = updated(old, body, now=work.now)
+            refuse_change(old, draft, UPDATE_FAILED)
             try:
                 new = await (work.change_view if old.is_view else work.change_table)(old, draft)
             except SchemaFault as fault:
@@ -111,6 +113,7 @@ class Changes:
         async def job(tx: Transaction) -> None:
             work = await self._work(tx)
             old = work.find(collection_id)
+            refuse_delete([old], DELETE_FAILED)
             try:
                 await work.delete(old)
                 await self._forget(work, old)
@@ -133,6 +136,7 @@ class Changes:
         async def job(tx: Transaction) -> None:
             work = await self._work(tx)
             current = work.find(collection.id)
+            refuse_truncate(current, TRUNCATE_FAILED)
             watched = current.is_auth or self._writer.observers.watch(current)
             if not watched and not work.catalog.references(current):
                 await tx.execute(Statement(work.ddl.truncate(current)), long=True)
@@ -159,21 +163,32 @@ class Changes:
         """
 
         async def job(tx: Transaction) -> None:
-            work = await self._work(tx)
-            plan = plan_import(work.catalog, bodies, delete_missing=delete_missing, now=work.now)
-            try:
-                await Import(tx, self._store.dialect, work.catalog, plan).run()
-            except SchemaFault as fault:
-                if fault.faults:
-                    raise BadRequest(IMPORT_FAILED, fault.faults) from fault
-                reason = f'failed to save collection "{fault.collection}": {fault.reason}'
-                message = f"Failed to import the collections configuration. Raw error:\n{reason}."
-                raise import_failure(message) from fault
-            for old in plan.deleted:
-                await self._forget(work, old)
-            await self._finish(tx)
+            catalog = await load_catalog(tx)
+            now = format_date(datetime.now(UTC))
+            plan = plan_import(catalog, bodies, delete_missing=delete_missing, now=now)
+            refuse_delete(plan.deleted, IMPORT_FAILED)
+            for draft in plan.drafts:
+                old = catalog.find(draft.id)
+                if old is not None:
+                    refuse_change(old, draft, IMPORT_FAILED)
+            await self.import_within(tx, plan)
 
         await self._store.write(job)
+
+    async def import_within(self, tx: Transaction, plan: ImportPlan) -> None:
+        """Make planned changes in a transaction of the caller's, whatever is guarded. Raises BadRequest."""
+        work = await self._work(tx)
+        try:
+            await Import(tx, self._store.dialect, work.catalog, plan).run()
+        except SchemaFault as fault:
+            if fault.faults:
+                raise BadRequest(IMPORT_FAILED, fault.faults) from fault
+            reason = f'failed to save collection "{fault.collection}": {fault.reason}'
+            message = f"Failed to import the collections configuration. Raw error:\n{reason}."
+            raise import_failure(message) from fault
+        for old in plan.deleted:
+            await self._forget(work, old)
+        await self._finish(tx)
 
     async def dry_run(self, query: str) -> DryRun:
         """Return what a view query would give, and change nothing. Raises BadRequest when it can't be used."""

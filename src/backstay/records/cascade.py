@@ -80,6 +80,10 @@ class Cascade:
         statements = self._book.of(other)
         rows = await self._tx.fetch(statements.referring(field), [target])
         doomed: list[tuple[Collection, RecordValues]] = []
+        if rows and other.appendOnly:
+            raise BadRequest(
+                REFUSED, hint=f"A record of '{other.name}' refers to it, and those stay as they are."
+            )
         for row in rows:
             record = statements.read(row)
             if (other.id, str(record["id"])) in self._seen:

@@ -93,21 +93,26 @@ def draft_record(
     superuser: bool,
     now: datetime,
     new_id: str = "",
+    by_code: bool = False,
 ) -> Draft:
     """Apply a body to a record, or to a new one when `old` is None. Never fails; `check` finds what is wrong.
 
-    Hidden fields are the superusers' to write; for others they are left as they are.
+    Hidden fields are the superusers' to write, and what is guarded the site's own code's (`by_code`); for others
+    they are left as they are.
     """
     values = dict(old) if old is not None else zero_values(collection) | {"id": new_id}
     draft = Draft(collection, values, old, set(), {}, {})
-    settable = collection.settable_fields if superuser else collection.public_settable_fields
+    if by_code:
+        settable = collection.code_settable_fields
+    else:
+        settable = collection.settable_fields if superuser else collection.public_settable_fields
     has_modifiers = any(key[:1] == "+" or key[-1:] in _MODIFIER_ENDS for key in body)
     for name, field in settable.items():
         if name in body:
             _set(draft, field, body[name])
         if has_modifiers:
             _modify(draft, field, body)
-    _generate(draft, body, superuser=superuser)
+    _generate(draft, body, settable)
     stamp(draft, now)
     return draft
 
@@ -134,12 +139,12 @@ def _modify(draft: Draft, field: Field, body: Body) -> None:
             draft.added[name] = draft.added.get(name, 0) + (change if modifier == "name+" else -change)
 
 
-def _generate(draft: Draft, body: Body, *, superuser: bool) -> None:
+def _generate(draft: Draft, body: Body, settable: Mapping[str, Field]) -> None:
     """Fill in text fields which generate their values: on creation when empty, and when the body asks for it."""
     is_new = draft.is_new
     for field in draft.collection.text_fields:
         pattern, key = field.autogeneratePattern, field.name + AUTOGENERATE
-        if key in body and (superuser or not field.hidden):
+        if key in body and field.name in settable:
             draft.sent.add(field.name)
             draft.values[field.name] = field.cast(body[key]) + (generate(pattern) if pattern else "")
         elif is_new and pattern and not draft.values[field.name]:

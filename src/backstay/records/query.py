@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from backstay.catalog import Catalog, Collection
+from backstay.catalog.guards import ONLY_GROWS
+from backstay.errors import Forbidden
 from backstay.plans.limits import PER_PAGE_DEFAULT
 from backstay.plans.request import RequestInfo
 from backstay.records.upload import Uploads
@@ -41,6 +43,7 @@ class RecordCall(msgspec.Struct, frozen=True, eq=False):
     record_id: '' for a new record
     uploads:   the files that came with the body, whose names stand in it
     new_id:    the id for a new record whose body names none; '' makes one
+    by_code:   the site's own code asks, past what is guarded (`backstay.catalog.guards`); no door of HTTP sets this
     """
 
     catalog: Catalog
@@ -51,7 +54,14 @@ class RecordCall(msgspec.Struct, frozen=True, eq=False):
     query: ViewQuery = ViewQuery()
     uploads: Uploads = {}
     new_id: str = ""
+    by_code: bool = False
 
     def by(self, info: RequestInfo) -> RecordCall:
         """Return the same call with another view of the request."""
         return msgspec.structs.replace(self, info=info)
+
+
+def refuse_rewrite(call: RecordCall) -> None:
+    """Raise Forbidden where records are only added, for superusers too."""
+    if call.collection.appendOnly and not call.by_code:
+        raise Forbidden(ONLY_GROWS)

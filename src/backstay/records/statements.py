@@ -34,6 +34,7 @@ class RowStatements:
         self.delete = self._compile(sa.delete(self._table).where(by_id))
         page = sa.select(*columns).limit(sa.bindparam("limit")).offset(sa.bindparam("offset"))
         self.some_rows = self._compile(page)
+        self.ids = self._dialect.compile(sa.select(self._table.c.id), {})
         self.exists = self._compile(sa.select(self._dialect.number(1)).select_from(self._table).where(by_id))
         in_any_case = sa.func.lower(self._table.c.id) == sa.func.lower(sa.bindparam("id"))
         self.exists_in_any_case = self._compile(

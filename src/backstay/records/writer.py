@@ -28,7 +28,7 @@ from backstay.records.check import check_draft
 from backstay.records.draft import Draft, RecordValues, doomed, draft_record, stamp
 from backstay.records.hooks import Hooked
 from backstay.records.plan_cache import PlanCache
-from backstay.records.query import RecordCall
+from backstay.records.query import RecordCall, refuse_rewrite
 from backstay.records.reader import ONLY_SUPERUSERS, Reader
 from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
@@ -147,6 +147,7 @@ class Writer:
             superuser=superuser,
             now=datetime.now(UTC),
             new_id=call.new_id,
+            by_code=call.by_code,
         )
 
     async def _take_files(self, tx: Transaction, call: RecordCall, draft: Draft) -> None:
@@ -162,6 +163,7 @@ class Writer:
     async def update(self, call: RecordCall) -> bytes:
         """Change a record and return it. Raises NotFound when there is none that the viewer may change."""
         check_writable(call, call.collection.updateRule)
+        refuse_rewrite(call)
         hashes = await self.prepare(call)
 
         async def job(tx: Transaction) -> bytes:
@@ -173,6 +175,7 @@ class Writer:
         """Change a record in a transaction of the caller's."""
         call = await self._current(tx, call)
         check_writable(call, call.collection.updateRule)
+        refuse_rewrite(call)
         draft = self._draft(call, await self.load(tx, call.collection, call.record_id))
         call = _with_body_for_rules(call, draft)
         if not await self._satisfies(tx, call, draft, call.collection.updateRule):
@@ -250,6 +253,7 @@ class Writer:
         call = await self._current(tx, call)
         collection = call.collection
         check_writable(call, collection.deleteRule)
+        refuse_rewrite(call)
         old = await self.load(tx, collection, call.record_id)
         if not await self._satisfies(tx, call, doomed(collection, old), collection.deleteRule):
             raise NotFound

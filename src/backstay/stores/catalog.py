@@ -39,10 +39,12 @@ def read_collection(row: Row) -> Collection:
     values["fields"] = decode_fields(values["fields"])
     values["indexes"] = _decode_indexes(values["indexes"])
     kind = values["type"]
+    more = _decode_any(options) if kind != "auth" else {}
     return Collection(
         **values,
         auth=_decode_auth(options) if kind == "auth" else None,
-        viewQuery=_decode_any(options).get("viewQuery", "") if kind == "view" else "",
+        viewQuery=more.get("viewQuery", "") if kind == "view" else "",
+        appendOnly=kind == "base" and more.get("appendOnly") is True,
     )
 
 

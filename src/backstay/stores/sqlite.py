@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -345,6 +346,29 @@ class SqliteStore:
             raise QueryTimeout(self.options.query_timeout_s) from exc
         finally:
             self._spare.append(db)
+
+    async def snapshot(self, path: Path) -> None:
+        await asyncio.to_thread(self._snapshot, path)
+
+    def _snapshot(self, path: Path) -> None:
+        """Copy the database under another name, sync it, and give it its own; a write transaction may be open."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)  # it holds password hashes; SQLite fills what is empty
+        db = connect(self.path, read_only=False)
+        try:
+            db.execute("VACUUM INTO ?", (str(part),))
+        except (apsw.FullError, apsw.IOError, apsw.CantOpenError) as exc:
+            part.unlink(missing_ok=True)
+            raise OSError(f"{path}: {exc}") from exc
+        finally:
+            db.close()
+        for written in (part, path.parent):
+            handle = os.open(written, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
+        part.rename(path)
 
     # -- writing --------------------------------------------------------------------------------------------
 

@@ -34,13 +34,17 @@ class Kind(Enum):
 
 
 class FieldBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Options that every field type has. Names are those of the protocol (A4)."""
+    """Options that every field type has. Names are those of the protocol (A4), but for `systemOnly`, which is ours.
+
+    systemOnly: no client sets it, superusers neither; only the site's own code does (`backstay.catalog.guards`)
+    """
 
     id: str = ""
     name: str = ""
     system: bool = False
     hidden: bool = False
     presentable: bool = False
+    systemOnly: bool = False
 
     kind: ClassVar[Kind] = Kind.TEXT
     modifiers: ClassVar[frozenset[str]] = frozenset()

@@ -1,0 +1,23 @@
+"""What tests of migrations share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from backstay.catalog.operations import Operation
+from backstay.migrations.files import Migration, load_migrations, next_path, render, write
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def written(folder: Path, operations: Sequence[Operation], slug: str = "test", more: str = "") -> Migration:
+    """Write a migration file after those that are there, and load it again."""
+    path = next_path(folder, load_migrations(folder), slug)
+    write(path, render(operations, shipped=True) + more)
+    return load_migrations(folder)[-1]
