@@ -41,7 +41,7 @@ from backstay.oauth2 import Exchange
 from backstay.oauth2.avatars import Avatars
 from backstay.outbound import Outbound
 from backstay.outbox import Outbox
-from backstay.outbox.statements import TABLES as OUTBOX_TABLES
+from backstay.outbox.table import prepare as prepare_outbox
 from backstay.pages import Pages
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
@@ -349,8 +349,9 @@ def _store_in(data: Path, *, shared: bool) -> SqliteStore:
 
 async def _prepare(tx: Transaction) -> None:
     """Make the tables and collections that every site has."""
-    for text in (*SYSTEM_TABLES, *OUTBOX_TABLES, *RECENT_TABLES, *REALTIME_TABLES):
+    for text in (*SYSTEM_TABLES, *RECENT_TABLES, *REALTIME_TABLES):
         await tx.execute(Statement(text))
+    await prepare_outbox(tx)
     catalog = await load_catalog(tx)
     if len(catalog):
         return
