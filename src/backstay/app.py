@@ -12,6 +12,10 @@ from backstay.site import open_site
 def create_asgi(options: ServeOptions) -> ASGIApp:
     """Return the ASGI application of a site; its lifespan opens the data."""
     site = open_site(
-        options.data, shared=options.workers > 1, works=True, templates=[options.site / "templates"]
+        options.data,
+        shared=options.shared,
+        works=True,
+        jobs=options.jobs,
+        templates=[options.site / "templates"],
     )
     return create_application(site, origins=options.origins)

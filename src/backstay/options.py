@@ -41,6 +41,13 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     site: Path
     workers: int = 1
     origins: tuple[str, ...] = (DEFAULT_ORIGINS,)
+    jobs: bool = True
+    """Whether what waits in the outbox is done here; False leaves it to `backstay worker`."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes work on the same site."""
+        return self.workers > 1 or not self.jobs
 
 
 def parse_address(text: str) -> Address:

@@ -7,7 +7,7 @@ import signal
 
 from backstay.site import Site
 
-DRAIN_S = 30.0
+DRAIN_S = 8.0
 """How long jobs under way may take to end after a stop; then they are put back, to begin anew elsewhere."""
 
 

@@ -48,6 +48,14 @@ origins_option = click.option(
     show_default=True,
     help="Web origins whose pages may call the API, separated by commas.",
 )
+jobs_option = click.option(
+    "--jobs/--no-jobs",
+    default=True,
+    envvar="BACKSTAY_JOBS",
+    show_envvar=True,
+    show_default=True,
+    help="Do jobs, schedules and mails here, or leave them to 'backstay worker'.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
 
 
@@ -64,7 +72,9 @@ def data_option(default: str) -> Callable[[Command], Command]:
     )
 
 
-def read_options(*, site: str, http: str, data: str | None, workers: str, origins: str) -> ServeOptions:
+def read_options(
+    *, site: str, http: str, data: str | None, workers: str, origins: str, jobs: bool = True
+) -> ServeOptions:
     """Turn texts into `ServeOptions`, with the data folder made and usable. Raises SetupError."""
     options = ServeOptions(
         address=parse_address(http),
@@ -72,6 +82,7 @@ def read_options(*, site: str, http: str, data: str | None, workers: str, origin
         data=Path(data) if data else Path(site) / "data",
         workers=parse_workers(workers),
         origins=parse_origins(origins),
+        jobs=jobs,
     )
     check_site_folder(options.site)
     ensure_data_folder(options.data)

@@ -20,6 +20,7 @@ State: TypeAlias = Literal["waiting", "running", "failed"]
 Outcome: TypeAlias = Literal["done", "missing", "unfit"]
 """How an order went: `missing` when there is no such effect, `unfit` when its state doesn't allow it."""
 STATES: tuple[State, ...] = ("waiting", "running", "failed")
+_OFFSET_MAX = 2**63 - 1
 SHOWN = ("job:", "cron:", "hook:")
 """How topics begin whose payload may be seen."""
 
@@ -89,7 +90,7 @@ class Ledger:
     ) -> tuple[list[Entry], int]:
         """Return some effects, the newest first, and how many there are. '' stands for all states, all topics."""
         chosen: list[DbValue] = [self._now(), state, state, topic, topic]
-        rows = await self._store.fetch(_LIST, [*chosen, limit, offset])
+        rows = await self._store.fetch(_LIST, [*chosen, limit, min(offset, _OFFSET_MAX)])
         total = (await self._store.fetch(_COUNT, chosen))[0][0]
         return [_entry(row) for row in rows], int(total)
 
