@@ -23,14 +23,14 @@ Room: TypeAlias = Callable[[Fetch, str], Awaitable[int]]
 
 async def _lanes(fetch: Fetch, room: Room) -> AsyncIterator[tuple[str, int, int]]:
     """Yield topic, priority and room of each lane that has room."""
-    lane: tuple[str, int] = ("", -PRIORITY_MAX - 1)
-    rooms: dict[str, int] = {}
-    while rows := await fetch(sql.NEXT_LANE, lane):
-        lane = (rows[0][0], rows[0][1])
-        if lane[0] not in rooms:
-            rooms[lane[0]] = await room(fetch, lane[0])
-        if rooms[lane[0]] > 0:
-            yield *lane, rooms[lane[0]]
+    topic = ""
+    while topics := await fetch(sql.NEXT_TOPIC, [topic]):
+        topic = topics[0][0]
+        at_most = await room(fetch, topic)
+        priority = -PRIORITY_MAX - 1
+        while at_most > 0 and (rows := await fetch(sql.NEXT_PRIORITY, [topic, priority])):
+            priority = rows[0][0]
+            yield topic, priority, at_most
 
 
 async def pick(fetch: Fetch, room: Room, now: float, free: int) -> list[Row]:

@@ -88,6 +88,7 @@ class Outbox:
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._at_work: dict[int, str] = {}
+        self._is_taking = False
 
     def handle(
         self,
@@ -118,7 +119,8 @@ class Outbox:
         """Record an effect in a transaction; it is done once that is on disk, and `delay_s` have passed.
 
         key:      a name by which `cancel` finds it
-        unique:   record nothing when one of the topic with this key waits, for its first try or for another one
+        unique:   record nothing when one of the topic with this key waits, for its first try or for another one. Looked
+                  for before it is recorded: SQLite lets one write in at a time; another database needs a lock here
         priority: -100 to 100; the higher is done first
         """
         assert abs(priority) <= PRIORITY_MAX, "whoever asks has checked it"
@@ -168,8 +170,17 @@ class Outbox:
         if self._tasks and drain_s > 0:
             await asyncio.wait(self._tasks, timeout=drain_s)
         await _end(self._tasks)
-        if self._holder:  # it may have been stopped between taking and beginning
-            await self._write(sql.PUT_ALL_BACK, [self._now(), self._holder])
+        await self._leave_nothing()
+
+    async def _leave_nothing(self) -> None:
+        """Put back what was stopped between taking and beginning; where that fails, its lease ends by itself."""
+        if self._holder and (self._is_taking or self._at_work):
+            try:
+                await self._write(sql.PUT_ALL_BACK, [self._now(), self._holder])
+            except Exception:
+                log.warning("what was taken can't be put back", exc_info=True)
+        self._is_taking = False
+        self._at_work.clear()
 
     async def drain(self) -> None:
         """Do all that is due now, and return when it is done: for commands, and for tests."""
@@ -189,8 +200,9 @@ class Outbox:
                 self._tasks.add(task)
                 task.add_done_callback(self._done)
             if not took:
+                pause_s = await self._pause_s()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), await self._pause_s())
+                    await asyncio.wait_for(self._awake.wait(), pause_s)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -229,8 +241,10 @@ class Outbox:
                 await tx.execute(sql.LEASE, [now + self._lease_s, now, self._holder, row[0]])
             return [Effect(row[0], row[1], _decode(row[2]), row[3] + 1) for row in rows]
 
+        self._is_taking = True  # stays so where this is cancelled
         took = await self._store.write(job)
         self._at_work |= {effect.id: effect.topic for effect in took}
+        self._is_taking = False
         return took
 
     async def _do(self, effect: Effect) -> None:

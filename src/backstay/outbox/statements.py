@@ -47,10 +47,10 @@ HASTEN = Statement(
 )
 
 # -- doing
-NEXT_LANE = _cheap(
-    "SELECT topic, priority FROM _outbox WHERE failed = FALSE AND (topic, priority) > (?, ?) "
-    "ORDER BY topic, priority LIMIT 1"
+NEXT_PRIORITY = _cheap(
+    "SELECT priority FROM _outbox WHERE failed = FALSE AND topic = ? AND priority > ? ORDER BY priority LIMIT 1"
 )
+NEXT_TOPIC = _cheap("SELECT topic FROM _outbox WHERE failed = FALSE AND topic > ? ORDER BY topic LIMIT 1")
 LANE_DUE = _cheap(
     "SELECT id, topic, payload, attempts, priority, due FROM _outbox "
     "WHERE failed = FALSE AND topic = ? AND priority = ? AND due <= ? ORDER BY due, id LIMIT ?"
