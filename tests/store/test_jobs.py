@@ -207,7 +207,7 @@ class Town:
     ) -> tuple[Schedules, Outbox]:
         """Return one more process."""
         outbox = Outbox(self.site.store, now=lambda: self.now_s)
-        schedules = Schedules(self.site.store, outbox, now=lambda: self.now_s)
+        schedules = Schedules(self.site.store, outbox)
         schedules.add(Schedule("news", Times(expression), self.run, missed))
         return schedules, outbox
 
@@ -287,7 +287,7 @@ async def test_a_run_that_fails_is_kept_like_a_job(site: Site) -> None:
         raise OSError("no paper")
 
     outbox = Outbox(site.store, now=lambda: now_s)
-    schedules = Schedules(site.store, outbox, now=lambda: now_s)
+    schedules = Schedules(site.store, outbox)
     schedules.add(Schedule("news", Times("0 8 * * *"), fail))
     await schedules.tick()
     now_s += 60
@@ -376,3 +376,17 @@ async def test_the_clock_starts_what_is_due_in_an_opened_site(tmp_path: Path) ->
 
 async def _hour_ago(tx: Transaction) -> None:
     await tx.execute(Statement("UPDATE _schedules SET seen = seen - 3600 WHERE name = 'minutely'"))
+
+
+async def test_one_clock_moves_all(site: Site) -> None:
+    noon = datetime(2030, 6, 1, 7, 0, tzinfo=UTC)
+    site.outbox.now = noon.timestamp
+    await site.schedules.tick()
+    await chain.later(at=noon + timedelta(hours=3)).enqueue(7)
+    site.outbox.now = (noon + timedelta(hours=2)).timestamp
+    await site.schedules.tick()
+    await site.outbox.drain()
+    assert ran == ["morning"]
+    site.outbox.now = (noon + timedelta(hours=3)).timestamp
+    await site.outbox.drain()
+    assert ran == ["morning", 7, 6, 5, 4, 3, 2, 1, 0]

@@ -395,7 +395,7 @@ async def test_a_stop_leaves_no_lease_behind(desk: Desk) -> None:
 
 async def test_the_ledger_tells_states_and_hides_payloads(line: Line) -> None:
     outbox = line.outbox("line", "job:a")
-    ledger = Ledger(line.site.store, outbox, now=line.clock)
+    ledger = Ledger(line.site.store, outbox)
     outbox.handle("bad", _give_up)
     await line.add(outbox, 1, "bad")
     await outbox.drain()
@@ -422,7 +422,7 @@ async def test_the_ledger_tells_states_and_hides_payloads(line: Line) -> None:
 
 
 async def test_the_ledger_retries_and_deletes(desk: Desk) -> None:
-    ledger = Ledger(desk.site.store, desk.outbox, now=desk.clock)
+    ledger = Ledger(desk.site.store, desk.outbox)
     desk.faults = [GiveUp("1"), GiveUp("2"), OSError("3")]
     for _ in range(3):
         await desk.add()

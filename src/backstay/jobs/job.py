@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar
@@ -78,8 +77,13 @@ class Later(msgspec.Struct, frozen=True):
     """When and how one call of a job is done; see `Job.later`."""
 
     delay_s: float = 0.0
+    at: datetime | None = None
     key: str = ""
     priority: int | None = None
+
+    def wait_s(self, now: float) -> float:
+        """Return how long to wait from a time on."""
+        return self.delay_s if self.at is None else max(self.at.timestamp() - now, 0.0)
 
 
 class Order(Generic[P]):
@@ -139,13 +143,12 @@ class Job(Generic[P, R]):
                 raise ValueError("give 'delay_s' or 'at', not both")
             if at.tzinfo is None:
                 raise ValueError("'at' needs a time zone: datetime.now(UTC) + ... has one")
-            delay_s = max(at.timestamp() - time.time(), 0.0)
         if delay_s < 0:
             raise ValueError("'delay_s' can't be negative")
         if len(key) > KEY_MAX_CHARS:
             raise JobTooLarge(hint=f"The key of a job may have {KEY_MAX_CHARS} characters.")
         check_priority(priority or 0)
-        return Order(self, Later(delay_s, key, priority))
+        return Order(self, Later(delay_s, at, key, priority))
 
     async def _add(self, later: Later, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Queued:
         opened = self._home.opened
@@ -158,7 +161,7 @@ class Job(Generic[P, R]):
                 tx,
                 self.topic,
                 kept,
-                delay_s=later.delay_s,
+                delay_s=later.wait_s(opened.outbox.now()),
                 key=later.key,
                 unique=bool(later.key),
                 priority=priority,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
@@ -77,8 +76,8 @@ class Schedule(msgspec.Struct, frozen=True):
 class Schedules:
     """The schedules of one site. They are added before `start`."""
 
-    def __init__(self, store: Store, outbox: Outbox, *, now: Callable[[], float] = time.time) -> None:
-        self._store, self._outbox, self._now = store, outbox, now
+    def __init__(self, store: Store, outbox: Outbox) -> None:
+        self._store, self._outbox = store, outbox
         self._schedules: dict[str, Schedule] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -128,14 +127,14 @@ class Schedules:
 
     def _pause_s(self) -> float:
         """Return how long nothing is due, with one look in `LOOK_S` at least."""
-        now_s = self._now()
+        now_s = self._outbox.now()
         coming = (schedule.times.next_after(_time(now_s)) for schedule in self)
         return min([LOOK_S, *(due.timestamp() - now_s for due in coming if due is not None)])
 
     async def tick(self) -> None:
         """Start what is due."""
         seen = {name: (rule, seen_s) for name, rule, seen_s in await self._store.fetch(_SEEN)}
-        now_s = self._now()
+        now_s = self._outbox.now()
         due = [
             schedule
             for schedule in self
@@ -150,7 +149,7 @@ class Schedules:
         """Start runs that are due still: another process may have been first."""
         for schedule in schedules:
             rows = await tx.fetch(_SEEN_ONE, [schedule.name])
-            now_s = self._now()
+            now_s = self._outbox.now()
             is_known = bool(rows) and rows[0][1] == schedule.times.rule
             due = schedule.due(rows[0][2], now_s) if is_known else None
             if due is not None or not is_known:  # a new schedule has missed nothing

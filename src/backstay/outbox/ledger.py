@@ -5,8 +5,6 @@ Payloads of mails and the like hold secrets (links that sign in); only those of 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -82,21 +80,21 @@ class Count(msgspec.Struct, frozen=True):
 class Ledger:
     """All effects of one site."""
 
-    def __init__(self, store: Store, outbox: Outbox, *, now: Callable[[], float] = time.time) -> None:
-        self._store, self._outbox, self._now = store, outbox, now
+    def __init__(self, store: Store, outbox: Outbox) -> None:
+        self._store, self._outbox = store, outbox
 
     async def page(
         self, *, state: str = "", topic: str = "", limit: int = 30, offset: int = 0
     ) -> tuple[list[Entry], int]:
         """Return some effects, the newest first, and how many there are. '' stands for all states, all topics."""
-        chosen: list[DbValue] = [self._now(), state, state, topic, topic]
+        chosen: list[DbValue] = [self._outbox.now(), state, state, topic, topic]
         rows = await self._store.fetch(_LIST, [*chosen, limit, min(offset, _OFFSET_MAX)])
         total = (await self._store.fetch(_COUNT, chosen))[0][0]
         return [_entry(row) for row in rows], int(total)
 
     async def counts(self) -> list[Count]:
         """Return how many effects there are of each topic in each state."""
-        return [Count(*row) for row in await self._store.fetch(_COUNTS, [self._now()])]
+        return [Count(*row) for row in await self._store.fetch(_COUNTS, [self._outbox.now()])]
 
     async def retry(self, id: int) -> Outcome:
         """Try an effect that has failed anew, or one that waits for its next try at once.
@@ -105,7 +103,7 @@ class Ledger:
         """
 
         async def job(tx: Transaction) -> Outcome:
-            now = self._now()
+            now = self._outbox.now()
             changed = await tx.execute(_ANEW, [now, id]) or await tx.execute(_SOONER, [now, id])
             tx.after_commit(self._outbox.wake)
             return "done" if changed else await self._why(tx, id)
@@ -117,7 +115,7 @@ class Ledger:
 
         async def job(tx: Transaction) -> int:
             tx.after_commit(self._outbox.wake)
-            return await tx.execute(_ALL_ANEW, [self._now(), topic])
+            return await tx.execute(_ALL_ANEW, [self._outbox.now(), topic])
 
         return await self._store.write(job)
 
@@ -125,12 +123,12 @@ class Ledger:
         """Delete an effect that waits or has failed; one that is being done must end first."""
 
         async def job(tx: Transaction) -> Outcome:
-            return "done" if await tx.execute(_DELETE, [id, self._now()]) else await self._why(tx, id)
+            return "done" if await tx.execute(_DELETE, [id, self._outbox.now()]) else await self._why(tx, id)
 
         return await self._store.write(job)
 
     async def _why(self, tx: Transaction, id: int) -> Outcome:
-        return "unfit" if await tx.fetch(_ONE, [self._now(), id]) else "missing"
+        return "unfit" if await tx.fetch(_ONE, [self._outbox.now(), id]) else "missing"
 
 
 def _entry(row: Row) -> Entry:

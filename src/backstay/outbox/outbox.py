@@ -71,6 +71,7 @@ class Outbox:
     """The outbox of one store. Handlers are registered before `start`.
 
     holder:  this process, by a name that no other has
+    now:     the clock, Unix seconds; also that of the site's schedules
     lease_s: see LEASE_S
     """
 
@@ -82,7 +83,8 @@ class Outbox:
         now: Callable[[], float] = time.time,
         lease_s: float = LEASE_S,
     ) -> None:
-        self._store, self._holder, self._now, self._lease_s = store, holder, now, lease_s
+        self._store, self._holder, self._lease_s = store, holder, lease_s
+        self.now = now
         self._topics: dict[str, Topic] = {}
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -124,7 +126,7 @@ class Outbox:
         priority: -100 to 100; the higher is done first
         """
         assert abs(priority) <= PRIORITY_MAX, "whoever asks has checked it"
-        now = self._now()
+        now = self.now()
         if unique and (waiting := await tx.fetch(sql.WAITING, [topic, key, now])):
             return Queued(waiting[0][0], is_new=False)
         text = _encode(payload).decode()
@@ -139,12 +141,12 @@ class Outbox:
 
     async def hasten(self, tx: Transaction, topic: str, *, prefix: str) -> None:
         """Make the effects of a topic due at once that wait for their first try, and whose key starts so."""
-        await tx.execute(sql.HASTEN, [self._now(), topic, prefix, prefix + KEY_END])
+        await tx.execute(sql.HASTEN, [self.now(), topic, prefix, prefix + KEY_END])
         tx.after_commit(self._awake.set)
 
     async def release(self, tx: Transaction, holder: str) -> None:
         """Make due at once what a process was doing that is dead."""
-        await tx.execute(sql.RELEASE, [self._now(), holder])
+        await tx.execute(sql.RELEASE, [self.now(), holder])
         tx.after_commit(self._awake.set)
 
     async def is_unfinished(self, tx: Transaction, topic: str) -> bool:
@@ -176,7 +178,7 @@ class Outbox:
         """Put back what was stopped between taking and beginning; where that fails, its lease ends by itself."""
         if self._holder and (self._is_taking or self._at_work):
             try:
-                await self._write(sql.PUT_ALL_BACK, [self._now(), self._holder])
+                await self._write(sql.PUT_ALL_BACK, [self.now(), self._holder])
             except Exception:
                 log.warning("what was taken can't be put back", exc_info=True)
         self._is_taking = False
@@ -217,7 +219,7 @@ class Outbox:
             due = await next_due(self._store.fetch, self._room)
         except StoreError:
             return POLL_S
-        return POLL_S if due is None else min(max(due - self._now(), 0.01), POLL_S)
+        return POLL_S if due is None else min(max(due - self.now(), 0.01), POLL_S)
 
     async def _room(self, fetch: Fetch, topic: str) -> int:
         """Return how many more effects of a topic this process may begin."""
@@ -225,17 +227,17 @@ class Outbox:
         concurrency = self._topics.get(topic, UNKNOWN).concurrency
         if concurrency is None:
             return PER_TOPIC_MAX - here
-        running = (await fetch(sql.RUNNING, [topic, self._now()]))[0][0]
+        running = (await fetch(sql.RUNNING, [topic, self.now()]))[0][0]
         return min(concurrency - int(running), PER_TOPIC_MAX - here)
 
     async def _take(self) -> list[Effect]:
         """Take the lease of effects that are due."""
         free = AT_ONCE_MAX - len(self._at_work)
-        if free <= 0 or not await pick(self._store.fetch, self._room, self._now(), 1):
+        if free <= 0 or not await pick(self._store.fetch, self._room, self.now(), 1):
             return []
 
         async def job(tx: Transaction) -> list[Effect]:
-            now = self._now()
+            now = self.now()
             rows = await pick(tx.fetch, self._room, now, free)
             for row in rows:
                 await tx.execute(sql.LEASE, [now + self._lease_s, now, self._holder, row[0]])
@@ -252,7 +254,7 @@ class Outbox:
         try:
             await self._try(topic, effect)
         except asyncio.CancelledError:
-            await self._write(sql.PUT_BACK, [self._now(), effect.id, effect.attempts])
+            await self._write(sql.PUT_BACK, [self.now(), effect.id, effect.attempts])
             raise
         except (GiveUp, Died) as exc:
             await self._fail(effect, exc)
@@ -289,7 +291,7 @@ class Outbox:
         while True:
             await asyncio.sleep(self._lease_s / RENEWALS)
             try:
-                await self._write(sql.EXTEND, [self._now() + self._lease_s, effect.id, effect.attempts])
+                await self._write(sql.EXTEND, [self.now() + self._lease_s, effect.id, effect.attempts])
             except Exception:  # the database is away or full: there are more tries until the lease ends
                 log.warning("the lease of an effect can't be extended", exc_info=True)
 
@@ -298,7 +300,7 @@ class Outbox:
             await self._fail(effect, exc)
             return
         log.warning("effect %s will be tried again", effect.topic, exc_info=exc)
-        due = self._now() + retry.delay_s(effect.attempts)
+        due = self.now() + retry.delay_s(effect.attempts)
         await self._write(sql.RETRY, [due, _describe(exc), effect.id, effect.attempts])
 
     async def _fail(self, effect: Effect, exc: Exception) -> None:
