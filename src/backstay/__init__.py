@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from backstay.app import Backstay
+    from backstay.declared import Auth, AuthCollection, Collection, Index, Rules, ViewCollection, field
     from backstay.errors import BadRequest, Forbidden, NotFound, RequestError, SetupError, Unauthorized
     from backstay.extending.data import File, Page, Record, Records
     from backstay.extending.events import Event, MomentEvent, Reject
+    from backstay.jobs import GiveUp
     from backstay.moments import Downloading, Posting, SigningIn, Subscribing
     from backstay.plans.request import Viewer
 
@@ -20,21 +22,36 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "backstay.app": ("Backstay",),
+    "backstay.declared": (
+        "Auth",
+        "AuthCollection",
+        "Collection",
+        "Index",
+        "Rules",
+        "ViewCollection",
+        "field",
+    ),
     "backstay.errors": ("BadRequest", "Forbidden", "NotFound", "RequestError", "SetupError", "Unauthorized"),
     "backstay.extending.data": ("File", "Page", "Record", "Records"),
     "backstay.extending.events": ("Event", "MomentEvent", "Reject"),
+    "backstay.jobs": ("GiveUp",),
     "backstay.moments": ("Downloading", "Posting", "SigningIn", "Subscribing"),
     "backstay.plans.request": ("Viewer",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Auth",
+    "AuthCollection",
     "Backstay",
     "BadRequest",
+    "Collection",
     "Downloading",
     "Event",
     "File",
     "Forbidden",
+    "GiveUp",
+    "Index",
     "MomentEvent",
     "NotFound",
     "Page",
@@ -43,12 +60,15 @@ __all__ = [
     "Records",
     "Reject",
     "RequestError",
+    "Rules",
     "SetupError",
     "SigningIn",
     "Subscribing",
     "Unauthorized",
+    "ViewCollection",
     "Viewer",
     "__version__",
+    "field",
 ]
 
 

@@ -43,11 +43,22 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...] = (DEFAULT_ORIGINS,)
     app: str = ""
     """`module:name` of the application; '' for `app` in `site.py` of the site's folder, where there is one."""
+    jobs: bool = True
+    """Whether what waits in the outbox is done here; False leaves it to `backstay worker`."""
+    dev: bool = False
+    """In development: code is loaded again when it changes, and changes of the schema are recorded."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes work on the same site."""
+        return self.workers > 1 or not self.jobs
 
     @classmethod
-    def of_folder(cls, data: Path, *, origins: tuple[str, ...] = (DEFAULT_ORIGINS,)) -> ServeOptions:
+    def of_folder(
+        cls, data: Path, *, site: Path | None = None, origins: tuple[str, ...] = (DEFAULT_ORIGINS,)
+    ) -> ServeOptions:
         """Return options for a data folder, for who serves the application with another server."""
-        return cls(address=parse_address(DEFAULT_HTTP), data=data, site=Path(), origins=origins)
+        return cls(address=parse_address(DEFAULT_HTTP), data=data, site=site or data.parent, origins=origins)
 
 
 def parse_address(text: str) -> Address:

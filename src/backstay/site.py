@@ -15,6 +15,7 @@ import apsw
 
 from backstay.accounts.codes import Codes
 from backstay.accounts.delays import Delays
+from backstay.accounts.expired import Expired
 from backstay.accounts.linking import Linking
 from backstay.accounts.one_time import OneTime
 from backstay.accounts.orders import Orders
@@ -33,17 +34,21 @@ from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes
 from backstay.collections.view_files import ViewFiles
+from backstay.duties import duties
 from backstay.errors import BadRequest, NotFound, SetupError
 from backstay.files import FileStore, Keeper, LocalStore
 from backstay.files.incoming import Incoming
 from backstay.files.thumbs import Thumbs
+from backstay.jobs import Jobs, Schedules
+from backstay.jobs.schedules import TABLES as SCHEDULE_TABLES
 from backstay.mail import Layout, PostOffice
 from backstay.moments import Moments
 from backstay.oauth2 import Exchange
 from backstay.oauth2.avatars import Avatars
 from backstay.outbound import Outbound
 from backstay.outbox import Outbox
-from backstay.outbox.statements import TABLES as OUTBOX_TABLES
+from backstay.outbox.ledger import Ledger
+from backstay.outbox.table import prepare as prepare_outbox
 from backstay.pages import Pages
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
@@ -105,6 +110,8 @@ class Site:
         self.store: Store = store
         incoming = Incoming(data / STORAGE_FOLDER / INCOMING_FOLDER)
         self.outbox = Outbox(store, holder=incoming.token)
+        self.ledger = Ledger(store, self.outbox)
+        self.schedules = Schedules(store, self.outbox)
         self.moments = Moments()
         self.post = PostOffice(
             self.outbox, self.fresh_settings, data / MAIL_FOLDER, Layout(templates), self.moments
@@ -176,6 +183,8 @@ class Site:
 
     def _open_accounts(self, store: Store) -> None:
         people = People(self.writer)
+        for duty in duties(store, Expired(store, people, self._fresh_catalog)):
+            self.schedules.add(duty)
         self.writer.observers.add(KeyWatch(people))
         orders = Orders(store, self.outbox, people, self.hasher, self.post, self._fresh_catalog)
         origins = Origins(people, self.post)
@@ -189,6 +198,27 @@ class Site:
         self.exchange = Exchange(self.outbound)
         avatars = Avatars(self.outbound, self.keeper.incoming.receive)
         self.linking = Linking(store, people, self.writer, self.hasher, self.sign_in, avatars)
+
+    def use_jobs(self, jobs: Jobs) -> None:
+        """Do the jobs and schedules of an application, too; before work starts. Raises ValueError for a name twice."""
+        jobs.bind(self.outbox, self.store, self.schedules)
+        self._jobs = jobs
+
+    _jobs: Jobs | None = None
+
+    def start_work(self) -> None:
+        """Begin to do what waits in the outbox, and to look at the clock."""
+        self.outbox.start()
+        self.schedules.start()
+
+    async def stop_work(self, *, drain_s: float = 0.0) -> None:
+        """Begin nothing more; what is still under way after `drain_s` is put back."""
+        await self.schedules.stop()
+        await self.outbox.stop(drain_s=drain_s)
+
+    def _close_jobs(self) -> None:
+        if self._jobs is not None:
+            self._jobs.unbind(self.outbox)
 
     async def _viewer_of(self, catalog: Catalog, token: str) -> Viewer | None:
         found = await self.viewers.find(catalog, token)
@@ -309,13 +339,15 @@ async def open_site(
     *,
     shared: bool = False,
     works: bool = False,
+    jobs: bool = True,
     templates: Sequence[Path] = (),
     prepare: Callable[[Site], None] = lambda _: None,
 ) -> AsyncIterator[Site]:
     """Open the site in a data folder, which is made when it is not there.
 
     shared:    other processes serve it as well, so that a commit of theirs must be noticed with the next request
-    works:     do what waits in the outbox; commands that only look something up leave it to the server
+    works:     do what waits in the outbox, and tell of events; commands that only look something up leave it to the server
+    jobs:      False to leave what waits in the outbox, and the schedules, to other processes all the same
     templates: folders with the site's own templates, which come before ours
     prepare:   what an application does with the site before anything runs in it
 
@@ -329,13 +361,15 @@ async def open_site(
         prepare(site)
         await site.keeper.open()
         if works:
-            site.outbox.start()
+            if jobs:
+                site.start_work()
             site.realtime.start()
         try:
             yield site
         finally:
             await site.realtime.stop()
-            await site.outbox.stop()
+            await site.stop_work()
+            site._close_jobs()
             await site.outbound.close()
             await site.thumbs.close()
             site.keeper.incoming.close()
@@ -372,8 +406,9 @@ def _store_in(data: Path, *, shared: bool) -> SqliteStore:
 
 async def _prepare(tx: Transaction) -> None:
     """Make the tables and collections that every site has."""
-    for text in (*SYSTEM_TABLES, *OUTBOX_TABLES, *RECENT_TABLES, *REALTIME_TABLES):
+    for text in (*SYSTEM_TABLES, *RECENT_TABLES, *REALTIME_TABLES, *SCHEDULE_TABLES):
         await tx.execute(Statement(text))
+    await prepare_outbox(tx)
     catalog = await load_catalog(tx)
     if len(catalog):
         return

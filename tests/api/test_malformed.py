@@ -86,6 +86,9 @@ ROUTES = [
     ("/api/collections", "POST"),
     ("/api/collections/import", "PUT"),
     ("/api/collections/meta/dry-run-view", "POST"),
+    (f"/api/crons/{RECORD}", "POST"),
+    (f"/api/jobs/{RECORD}/retry", "POST"),
+    ("/api/jobs/retry", "POST"),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backstay import Backstay, Event, MomentEvent, Posting, Reject, SetupError, SigningIn, Subscribing
-from backstay.outbox.statements import NEXT_DUE
+from backstay.plans.params import Statement
 from tests.extending.conftest import PASSWORD, Opening
 
 pytestmark = pytest.mark.anyio
@@ -239,7 +239,7 @@ async def test_what_is_rolled_back_has_no_effects(opening: Opening) -> None:
             async with app.transaction():
                 await app.records("products").create(sku="a")
                 raise ZeroDivisionError
-        assert (await app.site.store.fetch(NEXT_DUE))[0][0] is None
+        assert (await app.site.store.fetch(Statement("SELECT count(*) FROM _outbox")))[0][0] == 0
         await app.site.outbox.drain()
         assert done == []
 

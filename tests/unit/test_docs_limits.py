@@ -22,7 +22,8 @@ MODULES = (
     *("pages.languages", "http.oauth2", "oauth2.apple", "oauth2.profile", "outbound", "files.names"),
     *("files.incoming", "files.ranges", "files.sizes", "files.thumb_worker", "files.thumbs", "http.files"),
     *("collections.view_files", "realtime.clients", "realtime.topics", "http.realtime", "realtime.broker"),
-    *("realtime.shared", "outbox.outbox"),
+    *("realtime.shared", "outbox.outbox", "outbox.topics", "outbox.lanes", "jobs.arguments", "jobs.job"),
+    *("jobs.times",),
 )
 INTERNAL = {
     "accounts.passwords.ARGON2_LANES_MAX": "of hashes from elsewhere",
@@ -32,6 +33,7 @@ INTERNAL = {
     "accounts.passwords.BCRYPT_MAX_BYTES": "of the algorithm",
     "filters.parser.CALL_DEPTH_MAX": "no function takes another",
     "records.reader.OFFSET_MAX": "the databases' own; a page beyond it is as empty as the one before",
+    "jobs.times.DAYS_MAX": "of the calendar",
     "plans.dialects.sqlite.CHAIN_MAX": "how statements are written",
 }
 

@@ -18,9 +18,11 @@ from backstay.cli.demo import demo
 from backstay.cli.files import files
 from backstay.cli.import_pocketbase import import_pocketbase
 from backstay.cli.import_rows import import_group
+from backstay.cli.jobs import jobs
 from backstay.cli.schema import schema
 from backstay.cli.serve import serve
 from backstay.cli.superuser import superuser
+from backstay.cli.worker import worker
 from backstay.errors import SetupError
 
 __all__ = ["backstay", "main", "run"]
@@ -39,7 +41,7 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (serve, superuser, import_group, files, schema, demo):
+for _command in (serve, worker, superuser, import_group, files, jobs, schema, demo):
     backstay.add_command(_command)
 import_group.add_command(import_pocketbase)
 

@@ -116,20 +116,21 @@ class Account:
 def _import(source: Source, into: str, *, skip_errors: bool, data: str | None, as_json: bool) -> int:
     import asyncio
 
+    from backstay.app import load
     from backstay.importing import load_file
-    from backstay.site import open_site
+    from backstay.options import ServeOptions
 
     folder = data_folder(data)
     ensure_data_folder(folder)
     account = Account(into)
 
-    async def load() -> Outcome:
-        async with open_site(folder) as site:
+    async def run() -> Outcome:
+        async with load(ServeOptions.of_folder(folder)).open() as site:
             return await load_file(site, source, into, steps=account, skip_errors=skip_errors)
 
     began_s = time.perf_counter()
     try:
-        outcome = asyncio.run(load())
+        outcome = asyncio.run(run())
     except RequestError as exc:
         raise setup_error(exc, what=f"cannot load into '{into}'") from exc
     finally:

@@ -124,12 +124,13 @@ def _data(site: str, data: str | None) -> Path:
 
 
 async def _status(site_folder: Path, data: Path) -> dict[str, list[str]]:
+    from backstay.app import declared_in_code
     from backstay.catalog.compare import diff
     from backstay.declared import target
     from backstay.migrations.start import load_schema, standing
     from backstay.site import open_site
 
-    schema = load_schema(site_folder)
+    schema = load_schema(site_folder, declared_in_code(site_folder))
     async with open_site(data) as site:
         where = await standing(site, schema)
         differences = [str(item) for item in diff(site.catalog, target(site.catalog, schema.classes))]
@@ -138,13 +139,14 @@ async def _status(site_folder: Path, data: Path) -> dict[str, list[str]]:
 
 
 async def _diff(site_folder: Path, data: Path) -> list[dict[str, Any]]:
+    from backstay.app import declared_in_code
     from backstay.catalog.compare import diff
     from backstay.catalog.operations import Mismatch, replay
     from backstay.declared import target
     from backstay.migrations.start import load_schema, standing
     from backstay.site import open_site
 
-    schema = load_schema(site_folder)
+    schema = load_schema(site_folder, declared_in_code(site_folder))
     async with open_site(data) as site:
         pending = (await standing(site, schema)).pending
         steps = [(item.name, item.operations) for item in schema.migrations if item.name in pending]
@@ -173,20 +175,22 @@ def _marked(site: Site, steps: list[tuple[str, tuple[Operation, ...]]]) -> list[
 
 
 async def _apply(site_folder: Path, data: Path, *, allow_drop: bool) -> Told:
+    from backstay.app import declared_in_code
     from backstay.migrations.start import bring_up
     from backstay.site import open_site
 
     async with open_site(data) as site:
-        return await bring_up(site, site_folder, allow_drop=allow_drop)
+        return await bring_up(site, site_folder, allow_drop=allow_drop, more=declared_in_code(site_folder))
 
 
 def _planned(site_folder: Path, name: str, drops: tuple[str, ...]) -> tuple[Path, list[Operation]]:
     """Return the path and the operations of a new migration. Raises SetupError when there is none to make."""
+    from backstay.app import declared_in_code
     from backstay.catalog.operations import DropCollection, Mismatch, replay
     from backstay.migrations.files import MIGRATIONS_FOLDER, next_path, replayed
     from backstay.migrations.start import load_schema, unwritten
 
-    schema = load_schema(site_folder)
+    schema = load_schema(site_folder, declared_in_code(site_folder))
     if schema.migrations and not schema.migrations[-1].is_shipped:
         raise SetupError(
             f"the migration '{schema.migrations[-1].name}' is not shipped",

@@ -48,6 +48,21 @@ origins_option = click.option(
     show_default=True,
     help="Web origins whose pages may call the API, separated by commas.",
 )
+jobs_option = click.option(
+    "--jobs/--no-jobs",
+    default=True,
+    envvar="BACKSTAY_JOBS",
+    show_envvar=True,
+    show_default=True,
+    help="Do jobs, schedules and mails here, or leave them to 'backstay worker'.",
+)
+dev_option = click.option(
+    "--dev",
+    is_flag=True,
+    envvar="BACKSTAY_DEV",
+    show_envvar=True,
+    help="Start again when the site's code changes, and record changes of the schema in a migration.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one line of JSON.")
 
 
@@ -64,7 +79,16 @@ def data_option(default: str) -> Callable[[Command], Command]:
     )
 
 
-def read_options(*, site: str, http: str, data: str | None, workers: str, origins: str) -> ServeOptions:
+def read_options(
+    *,
+    site: str,
+    http: str,
+    data: str | None,
+    workers: str,
+    origins: str,
+    jobs: bool = True,
+    dev: bool = False,
+) -> ServeOptions:
     """Turn texts into `ServeOptions`, with the data folder made and usable. Raises SetupError.
 
     site: a folder, or `module:name` of an application that is found from this folder
@@ -78,6 +102,8 @@ def read_options(*, site: str, http: str, data: str | None, workers: str, origin
         data=Path(data) if data else folder / "data",
         workers=parse_workers(workers),
         origins=parse_origins(origins),
+        jobs=jobs,
+        dev=dev,
     )
     check_site_folder(options.site)
     ensure_data_folder(options.data)

@@ -10,13 +10,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backstay.declared import Collection, name_of
 from backstay.errors import SetupError
 from backstay.extending.data import Record, Records, records_of
 from backstay.extending.endpoints import Endpoint, make_endpoint
 from backstay.extending.hooks import EVERY, AnyHook, HookBook
 from backstay.extending.mounts import with_viewer
-from backstay.http.application import create_application
+from backstay.http.application import create_application, takes
+from backstay.jobs import Jobs
 from backstay.lifespan import Lifespan
+from backstay.migrations.start import prepared
 from backstay.moments import MomentName
 from backstay.options import ServeOptions
 from backstay.outbox import Retry
@@ -26,7 +29,8 @@ from backstay.stores.joined import transaction
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
-Names = str | type[Any] | Sequence[str | type[Any]]
+C = TypeVar("C", bound=Collection)
+Names = str | type[Collection] | Sequence[str | type[Collection]]
 Life = Callable[["Backstay"], AbstractAsyncContextManager[None]]
 
 
@@ -43,6 +47,9 @@ class Backstay:
         self._endpoints: list[Endpoint] = []
         self._mounts: list[BaseRoute] = []
         self._lives: list[Life] = []
+        self.classes: list[type[Collection]] = []
+        self.jobs = Jobs()
+        self.job, self.cron = self.jobs.job, self.jobs.cron
         self._plugins: list[str] = []
         self._site: Site | None = None
         self._asgi: ASGIApp | None = None
@@ -155,6 +162,11 @@ class Backstay:
         self._plugins.append(name)
         return plugin(self, *args, **options)
 
+    def collection(self, cls: type[C]) -> type[C]:
+        """Declare a collection by its class, in the site's own code or a plugin's; a decorator."""
+        self.classes.append(cls)
+        return cls
+
     # -- data -----------------------------------------------------------------------------------------------
 
     @property
@@ -169,7 +181,7 @@ class Backstay:
     @overload
     def records(self, collection: str) -> Records[Record]: ...
     @overload
-    def records(self, collection: type[R]) -> Records[R]: ...
+    def records(self, collection: type[C]) -> Records[C]: ...
     def records(self, collection: Any) -> Any:
         """Return the records of a collection, by its name, or by its class for records that the editor knows."""
         return records_of(lambda: self.site, collection)
@@ -192,18 +204,20 @@ class Backstay:
         asked = options or self._options
         if self._site is not None:
             raise RuntimeError("the site is open already")
-        async with open_site(
+        opening = open_site(
             asked.data,
-            shared=asked.workers > 1,
+            shared=asked.shared,
             works=works,
+            jobs=asked.jobs,
             templates=[asked.site / "templates"],
             prepare=self._bind,
-        ) as site:
-            try:
-                async with _all(self, self._lives):
-                    yield site
-            finally:
-                self._site = None
+        )
+        try:
+            schema = prepared(opening, asked.site, dev=asked.dev, more=self.classes)
+            async with schema as site, _all(self, self._lives):
+                yield site
+        finally:
+            self._site = None
 
     def _bind(self, site: Site) -> None:
         """Let the hooks run in a site that is about to open."""
@@ -211,9 +225,20 @@ class Backstay:
         site.writer.hooked.hooks = self.hooks
         site.moments.hooks = self.hooks.moments
         self.hooks.bind(site.store, site.outbox)
+        try:
+            site.use_jobs(self.jobs)
+        except ValueError as exc:
+            raise SetupError("cannot start the schedules", why=str(exc), do="rename one of them") from exc
 
     def asgi(self, options: ServeOptions) -> ASGIApp:
         """Return the ASGI application which serves the site with these options while its lifespan lasts."""
+        for endpoint in self._endpoints:
+            if takes(endpoint.method, endpoint.path):
+                raise SetupError(
+                    f"the endpoint {endpoint.method} {endpoint.path} is Backstay's own",
+                    why="clients rely on what it answers",
+                    do="give yours another path",
+                )
         routes = [*(endpoint.route() for endpoint in self._endpoints), *self._mounts]
         return create_application(self.open(options, works=True), origins=options.origins, extra=routes)
 
@@ -258,4 +283,4 @@ async def _all(app: Backstay, lives: Sequence[Life]) -> AsyncIterator[None]:
 def names_of(collections: Names) -> tuple[str, ...]:
     """Return the names of collections that are given by name or class, one or several."""
     given = [collections] if isinstance(collections, str | type) else collections
-    return tuple(item if isinstance(item, str) else item.collection_name() for item in given)
+    return tuple(item if isinstance(item, str) else name_of(item) for item in given)

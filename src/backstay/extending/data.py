@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar, overload
 import msgspec
 
 from backstay.catalog import Collection
+from backstay.declared import Collection as DeclaredCollection
+from backstay.declared import name_of
 from backstay.errors import NotFound
 from backstay.extending.placeholders import fill, literal
 from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
@@ -18,6 +20,7 @@ from backstay.site import Site
 from backstay.stores.joined import transaction
 
 R = TypeVar("R")
+D = TypeVar("D", bound=DeclaredCollection)
 _decode = msgspec.json.Decoder().decode
 
 
@@ -178,7 +181,15 @@ class Records(Generic[R]):
     ) -> RecordCall:
         site, collection = self._site(), await self._collection()
         info = RequestInfo(viewer=self._viewer or Viewer(site.superusers), body=body or {})
-        return RecordCall(site.catalog, collection, info, record_id, body or {}, query or ViewQuery())
+        return RecordCall(
+            site.catalog,
+            collection,
+            info,
+            record_id,
+            body or {},
+            query or ViewQuery(),
+            by_code=self._viewer is None,
+        )
 
     async def _write_call(self, record_id: str, values: Mapping[str, Any]) -> RecordCall:
         body, uploads = self._receive(values)
@@ -220,9 +231,9 @@ class Records(Generic[R]):
 @overload
 def records_of(site: Callable[[], Site], kind: str) -> Records[Record]: ...
 @overload
-def records_of(site: Callable[[], Site], kind: type[R]) -> Records[R]: ...
+def records_of(site: Callable[[], Site], kind: type[D]) -> Records[D]: ...
 def records_of(site: Callable[[], Site], kind: Any) -> Any:
     """Return the records of a collection, by its name or its class."""
     if isinstance(kind, str):
         return Records(site, kind, Record)
-    return Records(site, kind.collection_name(), kind.from_record)
+    return Records(site, name_of(kind), kind.from_record)

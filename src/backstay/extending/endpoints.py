@@ -12,14 +12,14 @@ from urllib.parse import parse_qs
 import msgspec
 from starlette.responses import Response
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backstay.errors import BadRequest, Forbidden, Unauthorized
 from backstay.extending.arguments import Parameter, converted, decoded, from_texts, parameters_of
 from backstay.extending.hooks import name_of
 from backstay.http.bodies import BODY_MAX_BYTES, read_body
 from backstay.http.context import QUERY_MAX_BYTES, QUERY_MAX_PARAMETERS, Ask, Door
-from backstay.http.replies import Reply, no_content
+from backstay.http.replies import COMMON_HEADERS, Reply, no_content
 from backstay.http.routing import Route
 from backstay.stores.joined import transaction
 
@@ -141,9 +141,21 @@ def reply_with(result: Any, status: int) -> ASGIApp:
     """Return what a function gave as an answer: JSON, 204 for None, a response or ASGI application as it is."""
     if result is None:
         return no_content()
-    if isinstance(result, Response | Reply):
+    if isinstance(result, Reply):
         return result
+    if isinstance(result, Response):
+        return _with_common_headers(result)
     return Reply(_encode(result), status)
+
+
+def _with_common_headers(response: Response) -> ASGIApp:
+    """Return a response of Starlette with the headers that every answer carries."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        response.raw_headers.extend(scope.pop(COMMON_HEADERS))
+        await response(scope, receive, send)
+
+    return answer
 
 
 def _query(raw: bytes) -> dict[str, list[str]]:

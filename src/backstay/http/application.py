@@ -17,7 +17,9 @@ from backstay.http import (
     auth,
     batch,
     collections,
+    crons,
     files,
+    jobs,
     oauth2,
     realtime,
     records,
@@ -126,6 +128,33 @@ class _Routes(Router):
         await (route.app if isinstance(route, Route) else route.handle)(scope, receive, send)
 
 
+def _own_routes() -> list[BaseRoute]:
+    """Return the doors of the protocol and our own."""
+    return [
+        *records.routes,
+        *auth.routes,
+        *recovery.routes,
+        *oauth2.routes,
+        *collections.routes,
+        *settings.routes,
+        *crons.routes,
+        *jobs.routes,
+        *batch.routes,
+        *files.routes,
+        *realtime.routes,
+        *account_pages.routes,
+        *welcome.routes,
+    ]
+
+
+def takes(method: str, path: str) -> bool:
+    """Tell whether a path, with its parameters' names, is one of Backstay's own."""
+    return any(
+        isinstance(route, Route) and route.path == path and method in (route.methods or ())
+        for route in _own_routes()
+    )
+
+
 def create_application(
     site: AbstractAsyncContextManager[Site],
     *,
@@ -139,20 +168,7 @@ def create_application(
         async with site as opened:
             yield {"site": opened, "limiter": RateLimiter(), "on_drain": opened.realtime.close_all}
 
-    routes = [
-        *records.routes,
-        *auth.routes,
-        *recovery.routes,
-        *oauth2.routes,
-        *collections.routes,
-        *settings.routes,
-        *batch.routes,
-        *files.routes,
-        *realtime.routes,
-        *account_pages.routes,
-        *welcome.routes,
-        *extra,
-    ]
+    routes = [*_own_routes(), *extra]
     return Common(_Routes(routes, lifespan), origins)
 
 

@@ -1,33 +1,79 @@
-"""The table of effects and its statements. `due` and `created` are Unix times in seconds, `holder` is who works on it."""
+"""The table of effects and its statements. `due`, `began` and `created` are Unix times in seconds.
+
+due:    when the next try may begin; of what is being done, when its lease ends
+began:  when the try began that is under way; 0 for what waits, and for what has failed
+holder: which process works on it
+"""
 
 from __future__ import annotations
 
 from backstay.plans.params import Statement
 
-TABLES = (
-    """CREATE TABLE IF NOT EXISTS _outbox (
-        id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, topic TEXT NOT NULL, key TEXT DEFAULT '' NOT NULL,
-        payload TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER DEFAULT 0 NOT NULL,
-        failed BOOLEAN DEFAULT FALSE NOT NULL, error TEXT DEFAULT '' NOT NULL, holder TEXT DEFAULT '' NOT NULL,
-        created REAL NOT NULL)""",
-    "CREATE INDEX IF NOT EXISTS _outbox_due ON _outbox (due) WHERE failed = FALSE",
+TABLE = """CREATE TABLE IF NOT EXISTS _outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, topic TEXT NOT NULL, key TEXT DEFAULT '' NOT NULL,
+    payload TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER DEFAULT 0 NOT NULL,
+    failed BOOLEAN DEFAULT FALSE NOT NULL, error TEXT DEFAULT '' NOT NULL, holder TEXT DEFAULT '' NOT NULL,
+    created REAL NOT NULL, priority INTEGER DEFAULT 0 NOT NULL, began REAL DEFAULT 0 NOT NULL)"""
+LATER_COLUMNS = {
+    "priority": "ALTER TABLE _outbox ADD COLUMN priority INTEGER DEFAULT 0 NOT NULL",
+    "began": "ALTER TABLE _outbox ADD COLUMN began REAL DEFAULT 0 NOT NULL",
+}
+"""Columns that the tables of older sites don't have, and what adds them."""
+INDEXES = (
+    "CREATE INDEX IF NOT EXISTS _outbox_lane ON _outbox (topic, priority, due, id) WHERE failed = FALSE",
+    "CREATE INDEX IF NOT EXISTS _outbox_began ON _outbox (topic, due) WHERE began > 0",
     "CREATE INDEX IF NOT EXISTS _outbox_key ON _outbox (topic, key)",
+    "DROP INDEX IF EXISTS _outbox_due",
 )
+COLUMNS = Statement("SELECT name FROM pragma_table_info('_outbox')")
 
-ADD = Statement("INSERT INTO _outbox (topic, key, payload, due, created) VALUES (?, ?, ?, ?, ?)")
+
+def _cheap(sql: str) -> Statement:
+    """Return a statement that finds its few rows by an index."""
+    return Statement(sql, is_cheap=True)
+
+
+# -- recording
+ADD = _cheap(
+    "INSERT INTO _outbox (topic, key, payload, due, created, priority) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
+)
+WAITING = _cheap(
+    "SELECT id FROM _outbox WHERE topic = ? AND key = ? AND failed = FALSE AND (began = 0 OR due <= ?) "
+    "ORDER BY id LIMIT 1"
+)
 CANCEL = Statement("DELETE FROM _outbox WHERE topic = ? AND key = ? AND failed = FALSE")
 HASTEN = Statement(
     "UPDATE _outbox SET due = ? WHERE topic = ? AND key >= ? AND key < ? AND failed = FALSE AND attempts = 0"
 )
-DUE = Statement(
-    "SELECT id, topic, payload, attempts FROM _outbox WHERE failed = FALSE AND due <= ? ORDER BY due, id LIMIT ?"
+
+# -- doing
+NEXT_PRIORITY = _cheap(
+    "SELECT priority FROM _outbox WHERE failed = FALSE AND topic = ? AND priority > ? ORDER BY priority LIMIT 1"
 )
-NEXT_DUE = Statement("SELECT min(due) FROM _outbox WHERE failed = FALSE")
-LEASE = Statement("UPDATE _outbox SET due = ?, holder = ?, attempts = attempts + 1 WHERE id = ?")
+NEXT_TOPIC = _cheap("SELECT topic FROM _outbox WHERE failed = FALSE AND topic > ? ORDER BY topic LIMIT 1")
+LANE_DUE = _cheap(
+    "SELECT id, topic, payload, attempts, priority, due FROM _outbox "
+    "WHERE failed = FALSE AND topic = ? AND priority = ? AND due <= ? ORDER BY due, id LIMIT ?"
+)
+LANE_NEXT = _cheap(
+    "SELECT due FROM _outbox WHERE failed = FALSE AND topic = ? AND priority = ? ORDER BY due LIMIT 1"
+)
+RUNNING = _cheap("SELECT count(*) FROM _outbox WHERE began > 0 AND topic = ? AND due > ?")
+UNFINISHED = _cheap("SELECT 1 FROM _outbox WHERE failed = FALSE AND topic = ? LIMIT 1")
+LEASE = Statement("UPDATE _outbox SET due = ?, began = ?, holder = ?, attempts = attempts + 1 WHERE id = ?")
+EXTEND = Statement("UPDATE _outbox SET due = ? WHERE id = ? AND attempts = ? AND began > 0")
 DONE = Statement("DELETE FROM _outbox WHERE id = ? AND attempts = ?")
-RETRY = Statement("UPDATE _outbox SET due = ?, holder = '', error = ? WHERE id = ? AND attempts = ?")
-PUT_BACK = Statement(
-    "UPDATE _outbox SET due = ?, holder = '', attempts = attempts - 1 WHERE id = ? AND attempts = ?"
+RETRY = Statement(
+    "UPDATE _outbox SET due = ?, error = ?, began = 0, holder = '' WHERE id = ? AND attempts = ?"
 )
-RELEASE = Statement("UPDATE _outbox SET due = ?, holder = '' WHERE holder = ? AND failed = FALSE")
-FAIL = Statement("UPDATE _outbox SET failed = TRUE, error = ? WHERE id = ? AND attempts = ?")
+PUT_BACK = Statement(
+    "UPDATE _outbox SET due = ?, began = 0, holder = '', attempts = attempts - 1 WHERE id = ? AND attempts = ?"
+)
+PUT_ALL_BACK = Statement(
+    "UPDATE _outbox SET due = ?, began = 0, holder = '', attempts = attempts - 1 "
+    "WHERE began > 0 AND holder = ?"
+)
+RELEASE = Statement("UPDATE _outbox SET due = ?, began = 0, holder = '' WHERE holder = ? AND failed = FALSE")
+FAIL = Statement(
+    "UPDATE _outbox SET failed = TRUE, error = ?, began = 0, holder = '' WHERE id = ? AND attempts = ?"
+)
