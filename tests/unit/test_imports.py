@@ -41,6 +41,7 @@ LADDER = (
     ("lifespan", "reloading", "supervisor", "worker"),
     ("extending",),
     ("app",),
+    ("testing",),
     ("server",),
     ("cli",),
     ("__main__",),
