@@ -121,6 +121,28 @@ async def test_only_who_is_signed_in_may_call_unless_it_is_public(opening: Openi
             assert (await site.ask("GET", path, token)).status_code == 403
 
 
+async def test_a_viewer_can_not_be_sent_by_mistake(
+    opening: Opening, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Backstay()
+
+    @app.get("/api/whole")
+    async def whole(viewer: Viewer) -> Any:
+        return {"viewer": viewer}
+
+    @app.get("/api/record")
+    async def record(viewer: Viewer) -> Any:
+        return viewer.record
+
+    async with opening(app) as site:
+        _, token = await site.person("ann")
+        for path in ("/api/whole", "/api/record"):
+            reply = await site.ask("GET", path, token)
+            assert reply.status_code == 500
+            assert "argon2" not in reply.text
+        assert "unsupported" in caplog.text
+
+
 async def test_errors_are_the_protocols(opening: Opening, caplog: pytest.LogCaptureFixture) -> None:
     app = Backstay()
 

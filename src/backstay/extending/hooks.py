@@ -7,8 +7,14 @@ is both, as a generator; `committed` is recorded in the transaction and done aft
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -17,7 +23,7 @@ import msgspec
 from backstay.catalog import Collection
 from backstay.catalog.fields import PasswordField
 from backstay.errors import SetupError
-from backstay.extending.events import Event, MomentEvent, event_of
+from backstay.extending.events import Event, MomentEvent, Reject, event_of
 from backstay.moments import Moment, MomentName
 from backstay.outbox import Effect, Outbox, Retry
 from backstay.records.changes import Action
@@ -149,7 +155,7 @@ class HookBook:
         """Run one write: what comes before it, the write, what comes after it."""
         hooks = self.of(write.collection.name, write.action)
         event = event_of(self._app, write)
-        with self._joined(write.tx):
+        with self._joined(write.tx), _telling(write.action):
             async with AsyncExitStack() as stack:
                 for hook in hooks.before:
                     await hook(event)
@@ -237,6 +243,17 @@ def _check_form(hook: Callable[..., Any], *, generator: bool, what: str) -> None
     if not is_right:
         form = "an async generator that yields once" if generator else "an 'async def' function"
         raise TypeError(f"{getattr(hook, '__name__', hook)!r} can't be {what}: that is {form}")
+
+
+@contextmanager
+def _telling(action: Action) -> Iterator[None]:
+    """Give a refusal at a field the message that other faults of this write have."""
+    try:
+        yield
+    except Reject as exc:
+        if exc.faults:
+            exc.message = f"Failed to {action} record."
+        raise
 
 
 def told(collection: Collection, values: RecordValues) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -30,14 +31,22 @@ class JsonText(msgspec.Struct, frozen=True):
     value: Any
 
 
-class Viewer(msgspec.Struct, frozen=True, eq=False):
+class Viewer:
     """Who asks: a guest (no collection), a member of an auth collection, or a superuser.
+
+    It holds secrets, and so is nothing that JSON can be made of.
 
     record: the member's field values, hidden ones included
     """
 
-    collection: Collection | None = None
-    record: Mapping[str, Value] = {}
+    __slots__ = ("collection", "record")
+
+    def __init__(self, collection: Collection | None = None, record: Mapping[str, Value] = {}) -> None:
+        self.collection = collection
+        self.record: Mapping[str, Value] = MappingProxyType(dict(record))
+
+    def __repr__(self) -> str:
+        return f"<viewer {self.collection.name}/{self.id}>" if self.collection else "<guest>"
 
     @property
     def is_guest(self) -> bool:
