@@ -229,6 +229,26 @@ async def test_other_applications_are_mounted_and_know_the_viewer(opening: Openi
         assert (await site.ask("GET", "/shop/cart", token)).text.endswith(ann)
 
 
+async def test_flask_is_mounted_and_knows_the_viewer(opening: Opening) -> None:
+    import flask
+
+    old = flask.Flask("old")
+
+    @old.post("/echo/<word>")
+    def echo(word: str) -> str:
+        viewer = flask.request.environ["backstay.viewer"]
+        assert isinstance(viewer, Viewer)
+        return f"{word} {flask.request.get_data(as_text=True)} {viewer.id or 'guest'}"
+
+    app = Backstay()
+    app.mount_wsgi("/old", old)
+    async with opening(app) as site:
+        ann, token = await site.person("ann")
+        assert (await site.ask("POST", "/old/echo/hello", content="you")).text == "hello you guest"
+        assert (await site.ask("POST", "/old/echo/hello", token, content="you")).text == f"hello you {ann}"
+        assert (await site.ask("GET", "/old/nothing")).status_code == 404
+
+
 async def test_the_application_is_mounted_in_another(tmp_path: Path) -> None:
     import contextlib
     from collections.abc import AsyncIterator

@@ -15,7 +15,7 @@ from backstay.errors import SetupError
 from backstay.extending.data import Record, Records, records_of
 from backstay.extending.endpoints import Endpoint, make_endpoint
 from backstay.extending.hooks import EVERY, AnyHook, HookBook
-from backstay.extending.mounts import with_viewer
+from backstay.extending.mounts import WSGI_THREADS, WsgiApp, from_wsgi, with_viewer
 from backstay.http.application import create_application, takes
 from backstay.jobs import Jobs
 from backstay.lifespan import Lifespan
@@ -146,6 +146,13 @@ class Backstay:
     def mount(self, path: str, app: ASGIApp) -> None:
         """Serve another ASGI application under a path; it finds the viewer in `scope["state"]["viewer"]`."""
         self._mounts.append(Mount(path, with_viewer(app)))
+
+    def mount_wsgi(self, path: str, app: WsgiApp, *, threads: int = WSGI_THREADS) -> None:
+        """Serve a WSGI application (Django, Flask) under a path; it finds the viewer in `environ["backstay.viewer"]`.
+
+        Raises SetupError where `backstay[wsgi]` is not installed.
+        """
+        self.mount(path, from_wsgi(app, threads))
 
     # -- plugins --------------------------------------------------------------------------------------------
 

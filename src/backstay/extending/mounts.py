@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backstay.errors import RequestError
+from backstay.errors import RequestError, SetupError
 from backstay.http.context import Ask
 from backstay.http.replies import COMMON_HEADERS, error_reply
+
+WsgiApp: TypeAlias = Callable[[dict[str, Any], Any], Iterable[bytes]]
+"""A WSGI application (PEP 3333)."""
+WSGI_THREADS = 10
+
+
+def from_wsgi(app: WsgiApp, threads: int = WSGI_THREADS) -> ASGIApp:
+    """Return a WSGI application, run in threads, that finds the viewer in `environ["backstay.viewer"]`.
+
+    Raises SetupError where a2wsgi is not installed.
+    """
+    try:
+        from a2wsgi import WSGIMiddleware
+    except ImportError as exc:
+        raise SetupError(
+            "mounting a WSGI application needs the package a2wsgi",
+            why="it translates between WSGI and ASGI",
+            do="pip install 'backstay[wsgi]'",
+        ) from exc
+
+    def told(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["backstay.viewer"] = environ["asgi.scope"]["state"]["viewer"]
+        return app(environ, start_response)
+
+    adapted: Any = WSGIMiddleware(told, workers=threads)  # type: ignore[arg-type]  # typed by TypedDicts of its own
+    return adapted  # type: ignore[no-any-return]
 
 
 def with_viewer(app: ASGIApp) -> ASGIApp:
