@@ -36,7 +36,12 @@ async def test_the_site_of_the_documentation(
         refused = await site.ask("POST", door, json=body)
         assert refused.json()["message"] == "Please confirm your address first."
         await app.records("users").update(ann.id, verified=True)
-        token = (await site.ask("POST", door, json=body)).json()["token"]
+        login = {"email": "ann@example.com", "password": PASSWORD}
+        reply = await site.ask("POST", "/api/login", json=login)
+        assert reply.json()["id"] == ann.id
+        token = reply.json()["token"]
+        wrong = await site.ask("POST", "/api/login", json={**login, "password": "wrong"})
+        assert (wrong.status_code, wrong.json()["message"]) == (400, "Failed to authenticate.")
 
         orders = "/api/collections/orders/records"
         order = {"customer": ann.id, "price": 5, "count": 3, "total": 1}

@@ -143,6 +143,24 @@ async def test_a_viewer_can_not_be_sent_by_mistake(
         assert "unsupported" in caplog.text
 
 
+async def test_guessing_at_an_endpoint_gets_slow_as_well(opening: Opening) -> None:
+    app = Backstay()
+
+    @app.post("/api/enter/{password}", public=True)
+    async def enter(password: str, request: Request) -> str:
+        return (await app.accounts("people").sign_in("ann@example.com", password, request=request)).token
+
+    async with opening(app) as site:
+        ann, _ = await site.person("ann")
+        statuses = [(await site.ask("POST", f"/api/enter/guess{n}")).status_code for n in range(12)]
+        assert statuses == [400] * 11 + [429]
+        assert await app.accounts("people").token(ann)
+        with pytest.raises(NotFound):
+            await app.accounts("people").token("nobody")
+        with pytest.raises(LookupError, match="no auth collection 'products'"):
+            await app.accounts("products").sign_in("a", "b")
+
+
 async def test_errors_are_the_protocols(opening: Opening, caplog: pytest.LogCaptureFixture) -> None:
     app = Backstay()
 

@@ -10,8 +10,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backstay.declared import Collection, name_of
+from backstay.declared import AuthCollection, Collection, name_of
 from backstay.errors import SetupError
+from backstay.extending.accounts import Accounts
 from backstay.extending.data import Record, Records, records_of
 from backstay.extending.endpoints import Endpoint, make_endpoint
 from backstay.extending.hooks import EVERY, AnyHook, HookBook
@@ -30,6 +31,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=Collection)
+A = TypeVar("A", bound=AuthCollection)
 Names = str | type[Collection] | Sequence[str | type[Collection]]
 Life = Callable[["Backstay"], AbstractAsyncContextManager[None]]
 
@@ -192,6 +194,16 @@ class Backstay:
     def records(self, collection: Any) -> Any:
         """Return the records of a collection, by its name, or by its class for records that the editor knows."""
         return records_of(lambda: self.site, collection)
+
+    @overload
+    def accounts(self, collection: str) -> Accounts[Record]: ...
+    @overload
+    def accounts(self, collection: type[A]) -> Accounts[A]: ...
+    def accounts(self, collection: Any) -> Any:
+        """Return the people of an auth collection, by its name or its class: to let them in."""
+        if isinstance(collection, str):
+            return Accounts(lambda: self.site, collection, Record)
+        return Accounts(lambda: self.site, name_of(collection), collection.from_record)
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
         """Return a block that is one transaction: all that is read and written in it, or nothing.
