@@ -6,19 +6,30 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
 from backstay.errors import SetupError
 
 WATCHED = "BACKSTAY_WATCHED"
+"""Tells the process that is started again the end of a pipe which closes when its parent goes, however it goes."""
 ENDINGS = (".py", ".html", ".toml")
 STOP_MAX_S = 5.0
 
 
 def is_watched() -> bool:
-    """Tell whether this process is the one that is started again and again."""
-    return WATCHED in os.environ
+    """Tell whether this process is the one that is started again and again. If so, it ends with its parent."""
+    lifeline = os.environ.pop(WATCHED, "")
+    if not lifeline:
+        return False
+
+    def end_with_parent() -> None:
+        os.read(int(lifeline), 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_with_parent, name="lifeline", daemon=True).start()
+    return True
 
 
 def run_again_on_change(folder: Path, *, but: Path) -> int:
@@ -41,7 +52,8 @@ def run_again_on_change(folder: Path, *, but: Path) -> int:
     def counts(_: object, path: str) -> bool:
         return path.endswith(ENDINGS) and not Path(path).is_relative_to(ignored)
 
-    process = _start()
+    lifeline, _kept = os.pipe()  # we never write; the system closes our end
+    process = _start(lifeline)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -52,7 +64,7 @@ def run_again_on_change(folder: Path, *, but: Path) -> int:
             names = sorted({Path(path).name for _, path in changes})
             print(f"changed: {', '.join(names)}; starting again", file=sys.stderr, flush=True)  # noqa: T201
             _stop(process)
-            process = _start()
+            process = _start(lifeline)
     except KeyboardInterrupt:
         pass
     finally:
@@ -60,9 +72,10 @@ def run_again_on_change(folder: Path, *, but: Path) -> int:
     return 0
 
 
-def _start() -> subprocess.Popen[bytes]:
+def _start(lifeline: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "backstay", *sys.argv[1:]]
-    return subprocess.Popen(command, env={**os.environ, WATCHED: "1"})  # noqa: S603 - our own command
+    environment = {**os.environ, WATCHED: str(lifeline)}
+    return subprocess.Popen(command, env=environment, pass_fds=[lifeline])  # noqa: S603 - our own command
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
