@@ -26,6 +26,7 @@ from bench.reliability.locked import locked_database
 from bench.reliability.lost_updates import lost_updates
 from bench.reliability.outcome import CannotRun, Outcome
 from bench.reliability.schema import schema_changes
+from bench.reliability.slow_clients import slow_clients
 from bench.reliability.stop import stop
 from bench.reliability.stuck_readers import stuck_readers
 from bench.reliability.syncs import syncs
@@ -57,6 +58,7 @@ EXPERIMENTS = [
     ),
     Experiment("R8", "schema changes under kill -9", partial(schema_changes, rounds=40, load_s=3.0)),
     Experiment("R13", "stuck subscribers", stuck_readers),
+    Experiment("R14", "slow clients", slow_clients),
     *(
         Experiment("R15", f"lost updates, {clients} clients", partial(lost_updates, clients=clients))
         for clients in (2, 4, 8, 16, 32)

@@ -24,6 +24,7 @@ from bench.reliability.locked import locked_database
 from bench.reliability.lost_updates import lost_updates
 from bench.reliability.outcome import CannotRun, Outcome
 from bench.reliability.schema import schema_changes
+from bench.reliability.slow_clients import slow_clients
 from bench.reliability.stop import stop
 from bench.reliability.stuck_readers import stuck_readers
 from bench.reliability.syncs import syncs
@@ -60,6 +61,11 @@ def test_a_large_upload_is_not_kept_in_memory(launcher: Launcher, tmp_path: Path
 
 def test_stuck_subscribers_are_cut_and_hold_up_nobody(launcher: Launcher, tmp_path: Path) -> None:
     outcome = run(stuck_readers(launcher, tmp_path, write_max_ms=500, memory_max_mb=60))
+    assert not outcome.findings, outcome.figures
+
+
+def test_slow_clients_are_cut_and_hold_up_nobody(launcher: Launcher, tmp_path: Path) -> None:
+    outcome = run(slow_clients(launcher, tmp_path, slow=50, others_max_ms=1000))
     assert not outcome.findings, outcome.figures
 
 
