@@ -9,7 +9,7 @@ DATA ?=
 ARGS ?=
 OPTIONS = $(if $(HTTP),--http $(HTTP)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
-.PHONY: help demo serve test lint types format bench reliability build ci constraints clean
+.PHONY: help demo serve conduit test lint types format bench reliability build ci constraints clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -19,6 +19,9 @@ demo: .venv/.demo  ## set up, load the world's countries and cities, serve them
 
 serve: .venv/.demo  ## set up and serve the site in this folder
 	@exec $(BIN)/backstay serve $(OPTIONS)
+
+conduit: .venv/.demo  ## set up and serve the RealWorld back end of examples/conduit
+	@exec $(BIN)/backstay serve examples/conduit $(OPTIONS)
 
 test: .venv/.test  ## set up and run the tests
 	@exec $(BIN)/python -m pytest $(ARGS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from backstay.app import Backstay
     from backstay.declared import Auth, AuthCollection, Collection, Index, Rules, ViewCollection, field
-    from backstay.errors import BadRequest, Forbidden, NotFound, RequestError, SetupError, Unauthorized
+    from backstay.errors import BadRequest, Fault, Forbidden, NotFound, RequestError, SetupError, Unauthorized
     from backstay.extending.data import File, Page, Record, Records
     from backstay.extending.events import Event, MomentEvent, Reject
     from backstay.jobs import GiveUp
@@ -31,7 +31,15 @@ _HOMES = {
         "ViewCollection",
         "field",
     ),
-    "backstay.errors": ("BadRequest", "Forbidden", "NotFound", "RequestError", "SetupError", "Unauthorized"),
+    "backstay.errors": (
+        "BadRequest",
+        "Fault",
+        "Forbidden",
+        "NotFound",
+        "RequestError",
+        "SetupError",
+        "Unauthorized",
+    ),
     "backstay.extending.data": ("File", "Page", "Record", "Records"),
     "backstay.extending.events": ("Event", "MomentEvent", "Reject"),
     "backstay.jobs": ("GiveUp",),
@@ -48,6 +56,7 @@ __all__ = [
     "Collection",
     "Downloading",
     "Event",
+    "Fault",
     "File",
     "Forbidden",
     "GiveUp",

@@ -98,10 +98,13 @@ def converted(value: Any, type: Any, *, at: str = "") -> Any:
         raise BadRequest(INVALID, faults_of(exc, at)) from exc
 
 
-def decoded(body: bytes, type: Any) -> Any:
-    """Return a JSON body as its type. Raises BadRequest."""
+def decoded(body: bytes, type: Any, within: str = "") -> Any:
+    """Return a JSON body, or what stands in it under a key, as its type. Raises BadRequest."""
     try:
-        return msgspec.json.decode(body or b"null", type=type)
+        if not within:
+            return msgspec.json.decode(body or b"null", type=type)
+        outer = msgspec.json.decode(body or b"{}", type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(outer.get(within, b"{}"), type=type)
     except msgspec.ValidationError as exc:
         raise BadRequest(INVALID, faults_of(exc, "")) from exc
     except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
@@ -112,8 +115,8 @@ def faults_of(error: msgspec.ValidationError, at: str) -> Faults:
     """Return what msgspec says as faults by field: "Expected `int`, got `str` - at `$.lines[0].price`"."""
     message, _, path = str(error).partition(" - at `$")
     names = [part for part in path.rstrip("`").replace("[", ".").replace("]", "").split(".") if part]
-    faults: Fault | Faults = Fault(MISFIT, message)
-    for name in reversed([*([at] if at else []), *names] or ["body"]):
+    *outer, last = [*([at] if at else []), *names] or ["body"]
+    faults: Faults = {last: Fault(MISFIT, message)}
+    for name in reversed(outer):
         faults = {name: faults}
-    assert not isinstance(faults, Fault)
     return faults

@@ -19,6 +19,7 @@ from backstay.records.upload import Upload
 from backstay.site import Site
 from backstay.stores.joined import transaction
 
+OFFSET_MAX = 2**63 - 1
 R = TypeVar("R")
 D = TypeVar("D", bound=DeclaredCollection)
 _decode = msgspec.json.Decoder().decode
@@ -99,15 +100,27 @@ class Records(Generic[R]):
         sort: str = "",
         page: int = 1,
         per_page: int = PER_PAGE_DEFAULT,
+        offset: int | None = None,
         expand: str = "",
         skip_total: bool = False,
         **values: Any,
     ) -> Page[R]:
-        """Return a page of records; `per_page` is 1000 at most."""
-        if page < 1 or not 1 <= per_page <= PER_PAGE_MAX:
-            raise ValueError(f"pages start at 1 and have 1 to {PER_PAGE_MAX} records")
+        """Return a page of records; `per_page` is 1000 at most.
+
+        offset: records to leave out, instead of a page
+        """
+        if page < 1 or (offset is not None and offset < 0) or not 1 <= per_page <= PER_PAGE_MAX:
+            raise ValueError(f"pages start at 1, offsets at 0; pages have 1 to {PER_PAGE_MAX} records")
         return await self._list(
-            ListQuery(page, per_page, sort, fill(filter, values), expand, skip_total=skip_total)
+            ListQuery(
+                page,
+                per_page,
+                sort,
+                fill(filter, values),
+                expand,
+                skip_total=skip_total,
+                offset=-1 if offset is None else min(offset, OFFSET_MAX),
+            )
         )
 
     async def iterate(self, filter: str = "", /, *, expand: str = "", **values: Any) -> AsyncIterator[R]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backstay.errors import BadRequest, Forbidden, Unauthorized
+from backstay.errors import BadRequest, Forbidden, RequestError, Unauthorized
 from backstay.extending.arguments import Parameter, converted, decoded, from_texts, parameters_of
 from backstay.extending.hooks import name_of
 from backstay.http.bodies import BODY_MAX_BYTES, read_body
@@ -31,11 +31,13 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     """One endpoint, as it was declared.
 
     public:         guests may call it
-    members_of:     only records of these auth collections may; () for anybody who is signed in
+    members_of:     of who is signed in, only records of these auth collections may; () for all
     superusers:     only superusers may
     in_transaction: the function runs in one transaction, undone when it raises
     body_max_bytes: default 32 MB
     label:          what a rate limit of the settings may call it, beside its path
+    within:         the key under which the JSON of body and answer stand, as in `{"order": {...}}`
+    errors:         makes the answer of what is refused, where clients expect another body than the protocol's
     """
 
     method: str
@@ -51,6 +53,8 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     summary: str = ""
     tags: tuple[str, ...] = ()
     status: int = 200
+    within: str = ""
+    errors: Callable[[RequestError], Response] | None = None
 
     @property
     def returns(self) -> Any:
@@ -70,21 +74,28 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
         viewer = ask.viewer
         if self.superusers:
             ask.require_superuser()
-        elif viewer.is_guest and not self.public:
-            raise Unauthorized
-        elif self.members_of and not viewer.is_superuser:
-            if viewer.is_guest:
+        elif viewer.collection is None:
+            if not self.public:
                 raise Unauthorized
-            if viewer.collection is None or viewer.collection.name not in self.members_of:
-                raise Forbidden
+        elif self.members_of and not viewer.is_superuser and viewer.collection.name not in self.members_of:
+            raise Forbidden
 
     async def _answer(self, ask: Ask) -> ASGIApp:
+        try:
+            return await self._call(ask)
+        except RequestError as exc:
+            if self.errors is None:
+                raise
+            return reply_with(self.errors(exc), exc.status)
+
+    async def _call(self, ask: Ask) -> ASGIApp:
         self.check(ask)
         arguments = await self._arguments(ask)
         block = transaction(ask.site.store) if self.in_transaction else nullcontext()
         async with block:
             result = await self.function(**arguments)
-        return reply_with(result, self.status)
+        is_plain = result is not None and not isinstance(result, Response | Reply)
+        return reply_with({self.within: result} if self.within and is_plain else result, self.status)
 
     async def _arguments(self, ask: Ask) -> dict[str, Any]:
         texts = _query(ask.raw_query) if ask.raw_query else {}
@@ -108,7 +119,7 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
                     return raw
                 if not raw and not parameter.is_required:
                     return parameter.default
-                return decoded(raw, parameter.type)
+                return decoded(raw, parameter.type, self.within)
 
 
 class _LabelledDoor(Door):

@@ -33,6 +33,7 @@ _INTEGER_MAX_CHARS = 100
 QUERY_MAX_PARAMETERS = 200
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"", "0", "f", "F", "false", "FALSE", "False"})
+_SCHEMES = frozenset({"bearer", "token"})
 MISSING_COLLECTION = "Missing collection context."
 INVALID_COLLECTION = "Missing or invalid collection context."
 INVALID_AUTH_COLLECTION = "Missing or invalid auth collection context."
@@ -123,12 +124,13 @@ class Ask:
         return viewer_of(self._signed_in)
 
     async def identify(self) -> None:
-        """Find out who asks, from the Authorization header with or without `Bearer`."""
+        """Find out who asks, from the Authorization header with or without `Bearer` or `Token`."""
         for name, value in self.scope["headers"]:
             if name == b"authorization":
                 token = value.decode("latin-1").strip()
-                if token[:7].lower() == "bearer ":
-                    token = token[7:]
+                scheme, _, rest = token.partition(" ")
+                if scheme.lower() in _SCHEMES:
+                    token = rest.strip()
                 if token:
                     self._signed_in = await self.site.viewers.find(self.site.catalog, token)
                     if self._signed_in is not None and self._signed_in.viewer.is_superuser:

@@ -19,7 +19,10 @@ Body: TypeAlias = Mapping[str, Any]
 
 
 class ListQuery(msgspec.Struct, frozen=True):
-    """The parameters of a list; texts as they were sent."""
+    """The parameters of a list; texts as they were sent.
+
+    offset: records to leave out; -1 where the page tells. No parameter of HTTP: code asks so.
+    """
 
     page: int = 1
     per_page: int = PER_PAGE_DEFAULT
@@ -28,6 +31,7 @@ class ListQuery(msgspec.Struct, frozen=True):
     expand: str = ""
     fields: str = ""
     skip_total: bool = False
+    offset: int = -1
 
 
 class ViewQuery(msgspec.Struct, frozen=True):

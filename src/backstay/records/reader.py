@@ -68,7 +68,7 @@ class Reader:
             )
 
         plan = self._plans.get(catalog, key, info, make)
-        offset = min((query.page - 1) * query.per_page, _OFFSET_MAX)
+        offset = query.offset if query.offset >= 0 else min((query.page - 1) * query.per_page, _OFFSET_MAX)
         given: dict[str, DbValue] = {"limit": query.per_page, "offset": offset}
         values = Values(info, literals, given)
         total = -1 if query.skip_total else await self._count(collection, plan, values)
