@@ -203,8 +203,7 @@ async def articles(
     viewer: Viewer, tag: str = "", author: str = "", favorited: str = "", offset: int = 0, limit: int = 20
 ) -> dict[str, Any]:
     paths = {"tag": "tags.name ?=", "author": "author.username =", "favorited": "favorited_by.username ?="}
-    asked = (("tag", tag), ("author", author), ("favorited", favorited))
-    values = {name: value for name, value in asked if value}
+    values = {key: text for key, text in zip(paths, (tag, author, favorited), strict=True) if text}
     filter = " && ".join(f"{paths[name]} {{:{name}}}" for name in values)
     return await page(viewer, filter, offset, limit, **values)
 
