@@ -31,6 +31,7 @@ LADDER = (
         "jobs",
         "mail",
         "oauth2",
+        "openapi",
         "pages",
         "realtime",
     ),

@@ -14,10 +14,12 @@ from backstay.declared import AuthCollection, Collection, name_of
 from backstay.errors import SetupError
 from backstay.extending.accounts import Accounts
 from backstay.extending.data import Record, Records, records_of
+from backstay.extending.described import described
 from backstay.extending.endpoints import Endpoint, make_endpoint
 from backstay.extending.hooks import EVERY, AnyHook, HookBook
 from backstay.extending.mounts import WSGI_THREADS, WsgiApp, from_wsgi, with_viewer
 from backstay.http.application import create_application, takes
+from backstay.http.openapi import openapi_routes
 from backstay.jobs import Jobs
 from backstay.lifespan import Lifespan
 from backstay.migrations.start import prepared
@@ -258,7 +260,11 @@ class Backstay:
                     why="clients rely on what it answers",
                     do="give yours another path",
                 )
-        routes = [*(endpoint.route() for endpoint in self._endpoints), *self._mounts]
+        routes = [
+            *(endpoint.route() for endpoint in self._endpoints),
+            *openapi_routes(lambda viewer: described(self._endpoints, viewer)),
+            *self._mounts,
+        ]
         return create_application(self.open(options, works=True), origins=options.origins, extra=routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -21,6 +21,7 @@ from backstay.http.bodies import BODY_MAX_BYTES, read_body
 from backstay.http.context import QUERY_MAX_BYTES, QUERY_MAX_PARAMETERS, Ask, Door
 from backstay.http.replies import COMMON_HEADERS, Reply, no_content
 from backstay.http.routing import Route
+from backstay.plans.request import Viewer
 from backstay.stores.joined import transaction
 
 _NAME = re.compile(r"\{(\w+)\}")
@@ -69,15 +70,14 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
         """Return the endpoint as a route."""
         return Route(self.path, _LabelledDoor(self._answer, self.label), methods=[self.method])
 
-    def check(self, ask: Ask) -> None:
+    def check_viewer(self, viewer: Viewer) -> None:
         """Raise Unauthorized or Forbidden for those who may not call it."""
-        viewer = ask.viewer
-        if self.superusers:
-            ask.require_superuser()
-        elif viewer.collection is None:
-            if not self.public:
+        if viewer.collection is None:
+            if self.superusers or not self.public:
                 raise Unauthorized
-        elif self.members_of and not viewer.is_superuser and viewer.collection.name not in self.members_of:
+        elif viewer.is_superuser:
+            return
+        elif self.superusers or (self.members_of and viewer.collection.name not in self.members_of):
             raise Forbidden
 
     async def _answer(self, ask: Ask) -> ASGIApp:
@@ -89,7 +89,7 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
             return reply_with(self.errors(exc), exc.status)
 
     async def _call(self, ask: Ask) -> ASGIApp:
-        self.check(ask)
+        self.check_viewer(ask.viewer)
         arguments = await self._arguments(ask)
         block = transaction(ask.site.store) if self.in_transaction else nullcontext()
         async with block:

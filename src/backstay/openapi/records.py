@@ -1,0 +1,138 @@
+"""Operations and schemas of a collection's records (protocol A1, A4, A6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from backstay.catalog import Collection
+from backstay.catalog.fields import Field, PasswordField
+from backstay.openapi.values import Schema, answered, modifiers, sent
+from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
+from backstay.plans.request import Viewer
+
+
+def shown_fields(collection: Collection, viewer: Viewer) -> list[Field]:
+    """Return the fields that a viewer may know of, in the order of a record's JSON."""
+    shown = (field for field in collection.sorted_fields if not isinstance(field, PasswordField))
+    return [
+        field for field in shown if field.name != "tokenKey" and (viewer.is_superuser or not field.hidden)
+    ]
+
+
+def record_schemas(collection: Collection, viewer: Viewer) -> dict[str, Schema]:
+    """Return the schemas of a collection, by the names of their components."""
+    name, fields = collection.name, shown_fields(collection, viewer)
+    properties: dict[str, Schema] = {
+        "collectionId": {"const": collection.id},
+        "collectionName": {"const": name},
+        **{field.name: answered(field) for field in fields},
+        "expand": {"type": "object", "description": "the records that `expand` asked for"},
+    }
+    optional = {"expand", *(["email"] if collection.is_auth else [])}
+    record = {
+        "type": "object",
+        "properties": properties,
+        "required": [key for key in properties if key not in optional],
+    }
+    found: dict[str, Schema] = {f"{name}.record": record, f"{name}.page": _page(name)}
+    if not collection.is_view:
+        found |= {f"{name}.create": _body(collection, viewer, new=True)}
+        found |= {f"{name}.update": _body(collection, viewer, new=False)}
+    return found
+
+
+def _page(name: str) -> Schema:
+    number = {"type": "integer"}
+    keys = ("page", "perPage", "totalItems", "totalPages")
+    items = {"type": "array", "items": {"$ref": f"#/components/schemas/{name}.record"}}
+    properties = {"items": items, **dict.fromkeys(keys, number)}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _body(collection: Collection, viewer: Viewer, *, new: bool) -> Schema:
+    settable = collection.settable_fields if viewer.is_superuser else collection.public_settable_fields
+    fields = [field for field in settable.values() if field.name != "tokenKey"]
+    properties: dict[str, Schema] = {}
+    for field in fields:
+        if field.name != "id" or new:
+            properties[field.name] = sent(field)
+            properties |= {} if new else modifiers(field)
+    required = [field.name for field in fields if new and _must_be_sent(field)]
+    if collection.is_auth:
+        properties["passwordConfirm"] = {"type": "string"}
+        if new:
+            required.append("passwordConfirm")
+        else:
+            properties["oldPassword"] = {"type": "string"}
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _must_be_sent(field: Field) -> bool:
+    generated = bool(getattr(field, "autogeneratePattern", ""))
+    return bool(getattr(field, "required", False)) and not generated and field.name != "id"
+
+
+def record_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[str, Any]]:
+    """Yield the operations whose rules let a viewer's kind in."""
+    name = collection.name
+    many = f"/api/collections/{name}/records"
+    one = many + "/{id}"
+    record = {"$ref": f"#/components/schemas/{name}.record"}
+    by_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    reads = (400, 403, 404, 429, 503)
+    writes = (400, 403, 404, 413, 429, 503, 507)
+
+    options: dict[str, Any] = {}
+
+    def may(rule: str | None) -> bool:
+        return viewer.is_superuser or rule is not None
+
+    if may(collection.listRule):
+        page = {"$ref": f"#/components/schemas/{name}.page"}
+        yield _operation(
+            "GET", many, f"List {name}", name, parameters=_list_parameters(), answer=page, errors=reads
+        )
+    if may(collection.viewRule):
+        parameters = [by_id, _expand()]
+        yield _operation(
+            "GET", one, f"View one of {name}", name, parameters=parameters, answer=record, errors=reads
+        )
+    if collection.is_view:
+        return
+    if may(collection.createRule):
+        body = {"$ref": f"#/components/schemas/{name}.create"}
+        options = {"parameters": [_expand()], "body": body, "answer": record, "errors": writes}
+        yield _operation("POST", many, f"Create one of {name}", name, **options)
+    if may(collection.updateRule):
+        body = {"$ref": f"#/components/schemas/{name}.update"}
+        options = {"parameters": [by_id, _expand()], "body": body, "answer": record, "errors": writes}
+        yield _operation("PATCH", one, f"Change one of {name}", name, **options)
+    if may(collection.deleteRule):
+        options = {"parameters": [by_id], "status": 204, "errors": writes}
+        yield _operation("DELETE", one, f"Delete one of {name}", name, **options)
+
+
+def _operation(method: str, path: str, summary: str, tag: str, **more: Any) -> dict[str, Any]:
+    return {"method": method, "path": path, "summary": summary, "tag": tag, **more}
+
+
+def _expand() -> dict[str, Any]:
+    return _query("expand", {"type": "string"}, "relations whose records come along: `author,tags`")
+
+
+def _list_parameters() -> list[dict[str, Any]]:
+    page = {"type": "integer", "minimum": 1, "default": 1}
+    per_page = {"type": "integer", "minimum": 1, "maximum": PER_PAGE_MAX, "default": PER_PAGE_DEFAULT}
+    return [
+        _query("page", page, "which page"),
+        _query("perPage", per_page, "records of a page"),
+        _query("sort", {"type": "string"}, "fields to sort by, `-` for the largest first: `-created,title`"),
+        _query("filter", {"type": "string"}, "a filter, like `title ~ 'sea' && created > '2026-01-01'`"),
+        _expand(),
+        _query("skipTotal", {"type": "boolean", "default": False}, "don't count: totals are -1"),
+    ]
+
+
+def _query(name: str, schema: Schema, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "schema": schema, "description": description}

@@ -1,0 +1,197 @@
+"""/api/openapi.json: valid, true to what is answered, and no more than the viewer may know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from backstay import Backstay, Collection, Index, Rules, Viewer, field
+from tests.extending.conftest import PASSWORD, Opening
+
+pytestmark = pytest.mark.anyio
+KINDS: list[dict[str, Any]] = [
+    {"name": "a_text", "type": "text", "required": True, "max": 20},
+    {"name": "a_number", "type": "number", "min": 1, "max": 9},
+    {"name": "a_whole", "type": "number", "onlyInt": True},
+    {"name": "a_bool", "type": "bool"},
+    {"name": "an_email", "type": "email"},
+    {"name": "a_url", "type": "url"},
+    {"name": "a_date", "type": "date"},
+    {"name": "an_autodate", "type": "autodate", "onCreate": True},
+    {"name": "one_of", "type": "select", "values": ["a", "b"], "maxSelect": 1},
+    {"name": "some_of", "type": "select", "values": ["a", "b"], "maxSelect": 2},
+    {"name": "a_json", "type": "json"},
+    {"name": "a_file", "type": "file", "maxSelect": 1},
+    {"name": "files", "type": "file", "maxSelect": 3},
+    {"name": "a_point", "type": "geoPoint"},
+    {"name": "an_editor", "type": "editor"},
+    {"name": "secret_field", "type": "text", "hidden": True},
+]
+OPEN = dict.fromkeys(("listRule", "viewRule", "createRule", "updateRule", "deleteRule"), "")
+
+
+class Sale(msgspec.Struct):
+    sku: str
+    count: int = 1
+
+
+class Sold(msgspec.Struct):
+    left: float
+
+
+def application() -> Backstay:
+    app = Backstay()
+
+    @app.post("/api/sales/{shop}", within="sale", status=201)
+    async def sell(shop: str, body: Sale, dry: bool = False) -> Sold:
+        """Sell something."""
+        return Sold(body.count if dry else 0)
+
+    @app.get("/api/open", public=True, tags=("odds",))
+    async def hello() -> None:
+        """Say nothing."""
+
+    @app.get("/api/owner", superusers=True)
+    async def owner(viewer: Viewer) -> dict[str, int]:
+        return {}
+
+    return app
+
+
+async def prepared(app: Backstay) -> None:
+    await app.site.create_collection({"name": "kinds", "fields": KINDS, **OPEN})
+    await app.site.create_collection({"name": "closed", "fields": [{"name": "x", "type": "text"}]})
+    await app.site.create_collection(
+        {"name": "half", "listRule": "", "fields": [{"name": "x", "type": "text", "hidden": True}]}
+    )
+
+
+def checker(document: dict[str, Any], name: str) -> Draft202012Validator:
+    """Return what checks a value against one of the document's schemas; nothing else than it names may stand there."""
+    schemas = {key: dict(value) for key, value in document["components"]["schemas"].items()}
+    for schema in schemas.values():
+        if schema.get("type") == "object":
+            schema["additionalProperties"] = False
+    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}})
+
+
+async def test_it_is_valid_for_everybody(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        tokens = ["", (await site.person("ann"))[1], await site.app.accounts("_superusers").token(boss.id)]
+        for token in tokens:
+            reply = await site.ask("GET", "/api/openapi.json", token)
+            assert reply.status_code == 200
+            validate(reply.json())
+
+
+async def test_it_tells_no_more_than_the_viewer_may_know(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        guest = (await site.ask("GET", "/api/openapi.json")).text
+        member = (await site.ask("GET", "/api/openapi.json", (await site.person("ann"))[1])).text
+        for text in (guest, member):
+            for secret in ("closed", "secret_field", "_superusers", "tokenKey", "/api/owner"):
+                assert secret not in text, secret
+            half = msgspec.json.decode(text)["paths"]["/api/collections/half/records"]
+            assert set(half) == {"get"}
+        assert "/api/sales/{shop}" not in guest
+        assert "/api/sales/{shop}" in member
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        token = await site.app.accounts("_superusers").token(boss.id)
+        whole = (await site.ask("GET", "/api/openapi.json", token)).text
+        for told in ("closed", "secret_field", "_superusers", "/api/owner"):
+            assert told in whole
+
+
+async def test_answers_are_as_it_says(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        document = (await site.ask("GET", "/api/openapi.json")).json()
+        record, page = checker(document, "kinds.record"), checker(document, "kinds.page")
+        kinds = "/api/collections/kinds/records"
+        full = {
+            **{"a_text": "x", "a_number": 2.5, "a_whole": 3, "a_bool": True, "an_email": "a@example.com"},
+            **{"a_url": "https://example.com", "a_date": "2026-01-02 03:04:05.000Z", "one_of": "a"},
+            **{
+                "some_of": ["a", "b"],
+                "a_json": {"x": [1]},
+                "a_point": {"lon": 1, "lat": 2},
+                "an_editor": "<p>",
+            },
+        }
+        assert list(checker(document, "kinds.create").iter_errors(full)) == []
+        for body in (full, {"a_text": "only"}):
+            made = await site.ask("POST", kinds, json=body)
+            assert made.status_code == 200
+            assert list(record.iter_errors(made.json())) == []
+        changed = await site.ask("PATCH", f"{kinds}/{made.json()['id']}", json={"a_number+": 2})
+        assert list(record.iter_errors(changed.json())) == []
+        upload = await site.ask("POST", kinds, data={"a_text": "f"}, files={"files": ("a.txt", b"hello")})
+        assert list(record.iter_errors(upload.json())) == []
+        assert list(page.iter_errors((await site.ask("GET", kinds)).json())) == []
+        assert list(record.iter_errors((await site.ask("GET", f"{kinds}/{made.json()['id']}")).json())) == []
+        error = checker(document, "Error")
+        for reply in (await site.ask("POST", kinds, json={}), await site.ask("GET", f"{kinds}/none")):
+            assert list(error.iter_errors(reply.json())) == []
+        await site.person("ann")
+        body = {"identity": "ann@example.com", "password": PASSWORD}
+        signed = (await site.ask("POST", "/api/collections/people/auth-with-password", json=body)).json()
+        assert list(checker(document, "people.record").iter_errors(signed["record"])) == []
+
+
+async def test_endpoints_have_the_schemas_of_their_types(opening: Opening) -> None:
+    async with opening(application()) as site:
+        _, token = await site.person("ann")
+        document = (await site.ask("GET", "/api/openapi.json", token)).json()
+        sell = document["paths"]["/api/sales/{shop}"]["post"]
+        assert sell["summary"] == "Sell something."
+        assert [(item["name"], item["in"], item["required"]) for item in sell["parameters"]] == [
+            ("shop", "path", True),
+            ("dry", "query", False),
+        ]
+        body = sell["requestBody"]["content"]["application/json"]["schema"]
+        assert body == {
+            "type": "object",
+            "properties": {"sale": {"$ref": "#/components/schemas/Sale"}},
+            "required": ["sale"],
+        }
+        assert document["components"]["schemas"]["Sale"]["required"] == ["sku"]
+        assert sell["security"] == [{"token": []}]
+        assert set(sell["responses"]) == {"201", "400", "401", "403", "404", "413", "429", "503", "507"}
+        hello = document["paths"]["/api/open"]["get"]
+        assert (set(hello["responses"]), hello["tags"]) == (
+            {"204", "400", "404", "413", "429", "503", "507"},
+            ["odds"],
+        )
+
+
+async def test_it_is_sent_once(opening: Opening) -> None:
+    async with opening(Backstay()) as site:
+        first = await site.client.get("/api/openapi.json")
+        again = await site.client.get("/api/openapi.json", headers={"if-none-match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        await site.app.site.create_collection({"name": "new_one", "listRule": ""})
+        changed = await site.client.get("/api/openapi.json", headers={"if-none-match": first.headers["etag"]})
+        assert changed.status_code == 200
+        assert "new_one" in changed.text
+
+
+async def test_classes_are_told_like_other_collections(opening: Opening) -> None:
+    app = Backstay()
+
+    @app.collection
+    class Letters(Collection):
+        __rules__ = Rules(list="", view="")
+        __indexes__ = (Index("number"),)
+        number: float = field.number(system_only=True)
+
+    async with opening(app) as site:
+        document = (await site.ask("GET", "/api/openapi.json")).json()
+        assert "number" in document["components"]["schemas"]["letters.record"]["properties"]
+        assert set(document["paths"]["/api/collections/letters/records"]) == {"get"}
