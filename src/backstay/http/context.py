@@ -130,7 +130,7 @@ class Ask:
                 token = value.decode("latin-1").strip()
                 scheme, _, rest = token.partition(" ")
                 if scheme.lower() in _SCHEMES:
-                    token = rest.strip()
+                    token = rest
                 if token:
                     self._signed_in = await self.site.viewers.find(self.site.catalog, token)
                     if self._signed_in is not None and self._signed_in.viewer.is_superuser:
