@@ -203,3 +203,24 @@ async def test_comments(conduit: TestSite, nobody: Person) -> None:
     assert (await ben.ask("DELETE", f"{path}/{ids[0]}")) == (404, {"errors": {"comment": ["not found"]}})
     assert (await nobody.ask("POST", path, {"comment": {"body": "x"}}))[0] == 401
     assert (await nobody.ask("GET", "/articles/none/comments"))[0] == 404
+
+
+async def test_nothing_that_is_sent_breaks_it(conduit: TestSite, nobody: Person) -> None:
+    ann = await join(conduit, "ann")
+    await ann.ask("POST", "/articles", {"article": ARTICLE})
+    texts = ["%00", "%ff", "'", "a%22b", "x" * 5000, "9" * 400, "-1", "1e400", "%F0%9F%8C%8A", "{:name}"]
+    for text in texts:
+        for path in (
+            *(f"/profiles/{text}", f"/articles/{text}", f"/articles?tag={text}", f"/articles?author={text}"),
+            *(f"/articles?limit={text}", f"/articles?offset={text}", f"/articles/feed?offset={text}"),
+        ):
+            assert (await ann.ask("GET", path))[0] < 500, path
+        deleted = await ann.ask("DELETE", f"/articles/how-to-train/comments/{text}")
+        assert deleted[0] in {404, 422}, text
+    values: list[Any] = [None, 1, [], {}, True, "\x00", "x" * 300_000, 10**30]
+    for value in values:
+        for key, path in (("user", "/users"), ("user", "/users/login"), ("article", "/articles")):
+            assert (await ann.ask("POST", path, {key: value}))[0] < 500
+            for name in ("email", "password", "username", "title", "description", "body", "tagList"):
+                assert (await ann.ask("POST", path, {key: {**ARTICLE, name: value}}))[0] < 500, (path, name)
+        assert (await ann.ask("PUT", "/user", {"user": {"image": value, "bio": value}}))[0] < 500

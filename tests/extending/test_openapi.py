@@ -107,6 +107,9 @@ async def test_it_tells_no_more_than_the_viewer_may_know(opening: Opening) -> No
         whole = (await site.ask("GET", "/api/openapi.json", token)).text
         for told in ("closed", "secret_field", "_superusers", "/api/owner"):
             assert told in whole
+        assert (await site.ask("GET", "/api/openapi.json")).text == guest, (
+            "what was made for others is not told"
+        )
 
 
 async def test_answers_are_as_it_says(opening: Opening) -> None:

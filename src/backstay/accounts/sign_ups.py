@@ -7,7 +7,7 @@ refusal comes after the password was hashed, which only so many can have done at
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -16,6 +16,7 @@ from backstay.accounts.delays import Delays, Limit
 from backstay.accounts.places import Place
 from backstay.catalog import Collection
 from backstay.errors import Fault, Faults, RequestError
+from backstay.moments import NOTHING, Block
 from backstay.plans.request import Viewer
 from backstay.records.check import NOT_UNIQUE
 from backstay.stores.base import Store
@@ -40,16 +41,17 @@ class SignUps:
     def __init__(self, store: Store, delays: Delays) -> None:
         self._store, self._delays = store, delays
 
-    @asynccontextmanager
-    async def counted(self, collection: Collection, viewer: Viewer, place: Place) -> AsyncIterator[None]:
-        """Count a write that the block makes, if it tells who has an account.
+    def counted(self, collection: Collection, viewer: Viewer, place: Callable[[], Place]) -> Block:
+        """Return the block for a write that may tell who has an account; refusals that do are counted.
 
-        Raises TooManyRequests while the network has to wait.
+        Entering it raises TooManyRequests while the network has to wait.
         """
         if not collection.is_auth or viewer.is_superuser:
-            yield
-            return
-        attempt = SignUpAttempt(place)
+            return NOTHING
+        return self._counted(SignUpAttempt(place()))
+
+    @asynccontextmanager
+    async def _counted(self, attempt: SignUpAttempt) -> AsyncIterator[None]:
         await self._delays.look(self._store.fetch, attempt)
         try:
             yield

@@ -38,7 +38,7 @@ class Operation(msgspec.Struct, frozen=True):
 
     def applied(self, catalog: Catalog) -> Catalog:
         """Return the catalog after this step. Raises Mismatch."""
-        raise NotImplementedError
+        raise AssertionError(f"{type(self).__name__} has no step")
 
     def loses(self, catalog: Catalog) -> bool:
         """Tell whether this step, made in `catalog`, loses data."""

@@ -45,7 +45,7 @@ def list_jobs(state: str | None, topic: str, limit: int, data: str | None, as_js
         data, lambda ledger: ledger.page(state=state or "", topic=topic, limit=limit)
     )
     if as_json:
-        click.echo(json.dumps({"total": total, "jobs": [_plain(entry) for entry in entries]}))
+        click.echo(json.dumps({"total": total, "jobs": [entry.json() for entry in entries]}))
         return
     for entry in entries:
         click.echo(_line(entry))
@@ -127,22 +127,6 @@ def _with_ledger(data: str | None, act: Callable[[Ledger], Awaitable[T]]) -> T:
             return await act(site.ledger)
 
     return asyncio.run(run())
-
-
-def _plain(entry: Entry) -> dict[str, object]:
-    """Return an entry as it is printed as JSON."""
-    shown: dict[str, object] = {
-        "id": entry.id,
-        "topic": entry.topic,
-        "state": entry.state,
-        "attempts": entry.attempts,
-        "priority": entry.priority,
-        "key": entry.key,
-        "due": _date(entry.due),
-        "created": _date(entry.created),
-        "error": entry.error,
-    }
-    return shown if entry.payload is None else shown | {"payload": entry.payload}
 
 
 def _line(entry: Entry) -> str:

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import parse_qs
 
 import msgspec
@@ -60,11 +60,7 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     @property
     def returns(self) -> Any:
         """The type of the answer, `inspect.Signature.empty` where the function does not say."""
-        import typing
-
-        return typing.get_type_hints(self.function, include_extras=True).get(
-            "return", inspect.Signature.empty
-        )
+        return get_type_hints(self.function, include_extras=True).get("return", inspect.Signature.empty)
 
     def route(self) -> BaseRoute:
         """Return the endpoint as a route."""

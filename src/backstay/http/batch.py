@@ -173,7 +173,9 @@ async def _run(ask: Ask, items: list[tuple[BatchItem, dict[str, list[Upload]]]])
     calls = [write.call for write in writes if write.method != "DELETE"]
     async with AsyncExitStack() as stack:
         for call in [call for call in calls if call.collection.is_auth][:1]:
-            await stack.enter_async_context(ask.site.sign_ups.counted(call.collection, ask.viewer, ask.place))
+            await stack.enter_async_context(
+                ask.site.sign_ups.counted(call.collection, ask.viewer, lambda: ask.place)
+            )
         await stack.enter_async_context(ask.site.writer.keeping(calls))
         return b"[" + b",".join(await ask.site.store.write(job)) + b"]"
 

@@ -5,18 +5,16 @@ Superusers only, and not even they see what a mail holds: its links sign in as s
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from starlette.routing import BaseRoute
 
-from backstay.catalog.casts import format_date
 from backstay.errors import BadRequest, NotFound
 from backstay.http.auth import small_body
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, json_reply, no_content, parse_picker
 from backstay.http.routing import Route
-from backstay.outbox.ledger import STATES, Entry, Outcome
+from backstay.outbox.ledger import STATES, Entry, Outcome, date
 from backstay.plans.fields import pick
 
 ID_MAX_DIGITS = 18
@@ -91,23 +89,7 @@ def _answer(outcome: Outcome, unfit: str) -> Reply:
 
 def _shown(entry: Entry) -> dict[str, Any]:
     """Return what is seen of an effect; `began` is empty for what is not being done."""
-    shown = {
-        "id": entry.id,
-        "topic": entry.topic,
-        "state": entry.state,
-        "attempts": entry.attempts,
-        "priority": entry.priority,
-        "key": entry.key,
-        "due": _date(entry.due),
-        "began": _date(entry.began) if entry.state == "running" else "",
-        "created": _date(entry.created),
-        "error": entry.error,
-    }
-    return shown if entry.payload is None else shown | {"payload": entry.payload}
-
-
-def _date(seconds: float) -> str:
-    return format_date(datetime.fromtimestamp(seconds, UTC))
+    return entry.json() | {"began": date(entry.began) if entry.state == "running" else ""}
 
 
 _ALL = "/api/jobs"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Any
 
 from starlette.routing import BaseRoute
 
@@ -18,22 +20,41 @@ Own = Callable[[Viewer], tuple[list[Operation], dict[str, Schema]]]
 """What the site's own code adds for a viewer: operations, and the schemas that they refer to."""
 
 
+DOCUMENTS_KEPT_MAX = 64
+
+
+class _Documents:
+    """The documents that were made: one for each catalog and kind of viewer."""
+
+    def __init__(self, own: Own) -> None:
+        self._own = own
+        self._made: OrderedDict[tuple[object, ...], tuple[bytes, str]] = OrderedDict()
+
+    def of(self, ask: Ask) -> tuple[bytes, str]:
+        """Return a document and its entity tag."""
+        site, title, server = ask.site, ask.site.settings.meta.app_name, ask.scope.get("root_path", "")
+        key = (site.catalog.version, ask.viewer.shape, title, server)
+        if key not in self._made:
+            operations, schemas = self._own(ask.viewer)
+            parts: dict[str, Any] = {
+                "title": title,
+                "server": server,
+                "operations": operations,
+                "schemas": schemas,
+            }
+            body = encode(document(site.catalog, ask.viewer, **parts))
+            self._made[key] = (body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+            if len(self._made) > DOCUMENTS_KEPT_MAX:
+                self._made.popitem(last=False)
+        return self._made[key]
+
+
 def openapi_routes(own: Own) -> list[BaseRoute]:
     """Return the door; `own` tells what the site's code adds."""
+    documents = _Documents(own)
 
     async def show(ask: Ask) -> Reply:
-        operations, schemas = own(ask.viewer)
-        body = encode(
-            document(
-                ask.site.catalog,
-                ask.viewer,
-                title=ask.site.settings.meta.app_name,
-                server=ask.scope.get("root_path", ""),
-                operations=operations,
-                schemas=schemas,
-            )
-        )
-        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        body, tag = documents.of(ask)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
         known = next((value for name, value in ask.scope["headers"] if name == b"if-none-match"), b"")
         return Reply(b"", 304, headers=headers) if known == tag.encode() else Reply(body, headers=headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 from starlette.routing import BaseRoute
 
@@ -13,7 +13,6 @@ from backstay.http.bodies import ParsedBody, parse_body, record_limit
 from backstay.http.context import Ask, Door
 from backstay.http.replies import Reply, no_content
 from backstay.http.routing import Route
-from backstay.records.query import RecordCall
 from backstay.records.upload import Upload, Uploads
 
 
@@ -29,7 +28,7 @@ async def view_record(ask: Ask) -> Reply:
 async def create_record(ask: Ask) -> Reply:
     async with record_body(ask) as body:
         call = ask.call(body.values, uploads=uploads_for(ask.collection(), body.files))
-        async with _counted(ask, call):
+        async with ask.site.sign_ups.counted(call.collection, ask.viewer, lambda: ask.place):
             return Reply(await ask.site.writer.create(call))
 
 
@@ -37,18 +36,8 @@ async def update_record(ask: Ask) -> Reply:
     async with record_body(ask) as body:
         uploads = uploads_for(ask.collection(), body.files)
         call = ask.call(body.values, record_id=ask.path("id"), uploads=uploads)
-        async with _counted(ask, call):
+        async with ask.site.sign_ups.counted(call.collection, ask.viewer, lambda: ask.place):
             return Reply(await ask.site.writer.update(call))
-
-
-def _counted(ask: Ask, call: RecordCall) -> AbstractAsyncContextManager[None]:
-    """Return the block in which a write happens: one to an auth collection may tell who has an account."""
-    if not call.collection.is_auth:
-        return _NOTHING
-    return ask.site.sign_ups.counted(call.collection, ask.viewer, ask.place)
-
-
-_NOTHING: AbstractAsyncContextManager[None] = nullcontext()
 
 
 @asynccontextmanager

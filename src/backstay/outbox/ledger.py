@@ -5,10 +5,12 @@ Payloads of mails and the like hold secrets (links that sign in); only those of 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from backstay.catalog.casts import format_date
 from backstay.catalog.fields import DbValue
 from backstay.outbox.outbox import Outbox
 from backstay.plans.params import Statement
@@ -67,6 +69,26 @@ class Entry(msgspec.Struct, frozen=True):
     key: str
     priority: int
     payload: dict[str, Any] | None
+
+    def json(self) -> dict[str, Any]:
+        """Return it as programs read it: times as protocol dates, no payload where none is shown."""
+        shown = {
+            "id": self.id,
+            "topic": self.topic,
+            "state": self.state,
+            "attempts": self.attempts,
+            "priority": self.priority,
+            "key": self.key,
+            "due": date(self.due),
+            "created": date(self.created),
+            "error": self.error,
+        }
+        return shown if self.payload is None else shown | {"payload": self.payload}
+
+
+def date(seconds: float) -> str:
+    """Return Unix seconds as a protocol date."""
+    return format_date(datetime.fromtimestamp(seconds, UTC))
 
 
 class Count(msgspec.Struct, frozen=True):

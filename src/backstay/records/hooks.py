@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import msgspec
 
 from backstay.catalog import Catalog, Collection
+from backstay.moments import NOTHING, Block
 from backstay.plans.request import RequestInfo
 from backstay.records.changes import Action
 from backstay.records.draft import Draft
@@ -32,10 +32,6 @@ class RecordWrite(msgspec.Struct, frozen=True, eq=False):
         return self.draft.collection
 
 
-Around: TypeAlias = AbstractAsyncContextManager[None]
-NOTHING: Around = nullcontext()
-
-
 class Hooks(Protocol):
     """What a site's own code does about writes."""
 
@@ -43,7 +39,7 @@ class Hooks(Protocol):
         """Tell whether there is anything for an action; asked for each write, so it must be quick."""
         ...
 
-    def around(self, write: RecordWrite) -> Around:
+    def around(self, write: RecordWrite) -> Block:
         """Return the block in which a write happens."""
         ...
 
@@ -54,7 +50,7 @@ class NoHooks:
     def has(self, collection: Collection, action: Action) -> bool:
         return False
 
-    def around(self, write: RecordWrite) -> Around:
+    def around(self, write: RecordWrite) -> Block:
         return NOTHING
 
 
@@ -70,7 +66,7 @@ class Hooked:
 
     def around(
         self, action: Action, tx: Transaction, catalog: Catalog, draft: Draft, info: RequestInfo | None = None
-    ) -> Around:
+    ) -> Block:
         """Return the block in which a write happens: of a collection without code, one that does nothing."""
         if not self.hooks.has(draft.collection, action):
             return NOTHING
