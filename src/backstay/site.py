@@ -11,8 +11,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import apsw
-
 from backstay.accounts.codes import Codes
 from backstay.accounts.delays import Delays
 from backstay.accounts.expired import Expired
@@ -22,7 +20,7 @@ from backstay.accounts.orders import Orders
 from backstay.accounts.origins import Origins
 from backstay.accounts.passwords import Hasher
 from backstay.accounts.people import KeyWatch, People
-from backstay.accounts.recent import TABLES as RECENT_TABLES
+from backstay.accounts.recent import TABLE as RECENT_TABLE
 from backstay.accounts.recovery import Recovery
 from backstay.accounts.sign_in import SignIn
 from backstay.accounts.sign_ups import SignUps
@@ -40,7 +38,7 @@ from backstay.files import FileStore, Keeper, LocalStore
 from backstay.files.incoming import Incoming
 from backstay.files.thumbs import Thumbs
 from backstay.jobs import Jobs, Schedules
-from backstay.jobs.schedules import TABLES as SCHEDULE_TABLES
+from backstay.jobs.schedules import TABLE as SCHEDULE_TABLE
 from backstay.mail import Layout, PostOffice
 from backstay.moments import Moments
 from backstay.oauth2 import Exchange
@@ -50,7 +48,6 @@ from backstay.outbox import Outbox
 from backstay.outbox.ledger import Ledger
 from backstay.outbox.table import prepare as prepare_outbox
 from backstay.pages import Pages
-from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
 from backstay.plans.request import RequestInfo, Viewer
 from backstay.realtime import Broker, LocalChannel, SharedChannel
@@ -65,17 +62,16 @@ from backstay.records.writer import Writer
 from backstay.settings import S3, Settings, decode, encode
 from backstay.stores.base import Store, Transaction
 from backstay.stores.catalog import (
-    SELECT_COLLECTIONS,
     SELECT_VERSION,
     load_catalog,
     read_catalog,
     save_collection,
+    select_collections,
 )
 from backstay.stores.joined import joined
-from backstay.stores.schema import SYSTEM_TABLES, Ddl
-from backstay.stores.sqlite import SqliteOptions, SqliteStore
+from backstay.stores.databases import ddl_for, open_store
+from backstay.stores.tables import prepare as prepare_table
 
-DATABASE_FILE = "site.db"
 MAIL_FOLDER = "mails"
 STORAGE_FOLDER = "storage"
 INCOMING_FOLDER = ".incoming"
@@ -104,10 +100,10 @@ class Site:
     """One site. Open it with `open_site`."""
 
     def __init__(
-        self, data: Path, store: SqliteStore, templates: Sequence[Path] = (), *, shared: bool = False
+        self, data: Path, store: Store, templates: Sequence[Path] = (), *, shared: bool = False
     ) -> None:
         self.data = data
-        self.store: Store = store
+        self.store = store
         incoming = Incoming(data / STORAGE_FOLDER / INCOMING_FOLDER)
         self.outbox = Outbox(store, holder=incoming.token)
         self.ledger = Ledger(store, self.outbox)
@@ -251,7 +247,7 @@ class Site:
         known = await self.store.fetch(SELECT_VERSION)
         current = int(known[0][0]) if known else 0
         if current != self.catalog.version or not len(self.catalog):
-            self.catalog = read_catalog(await self.store.fetch(SELECT_COLLECTIONS), current)
+            self.catalog = read_catalog(await self.store.fetch(select_collections(self.store.dialect)), current)
         kept = await self.store.fetch(SELECT_SETTINGS)
         if kept and kept[0][0] != self._settings_text:
             self._settings_text = kept[0][0]
@@ -337,6 +333,7 @@ class Site:
 async def open_site(
     data: Path,
     *,
+    database: str = "",
     shared: bool = False,
     works: bool = False,
     jobs: bool = True,
@@ -345,6 +342,7 @@ async def open_site(
 ) -> AsyncIterator[Site]:
     """Open the site in a data folder, which is made when it is not there.
 
+    database:  `postgresql://...`; '' for SQLite in the data folder
     shared:    other processes serve it as well, so that a commit of theirs must be noticed with the next request
     works:     do what waits in the outbox, and tell of events; commands that only look something up leave it to the server
     jobs:      False to leave what waits in the outbox, and the schedules, to other processes all the same
@@ -353,7 +351,7 @@ async def open_site(
 
     Raises SetupError when the folder or the database can't be used.
     """
-    store = await _open_store(data, shared=shared)
+    store = await open_store(data, database, shared=shared)
     try:
         await store.write(_prepare)
         site = Site(data, store, templates, shared=shared)
@@ -378,41 +376,17 @@ async def open_site(
         await store.close()
 
 
-async def _open_store(data: Path, *, shared: bool) -> SqliteStore:
-    path = data / DATABASE_FILE
-    try:
-        store = _store_in(data, shared=shared)
-        await store.open()
-    except OSError as exc:
-        raise SetupError(
-            f"cannot use the data folder '{data}'",
-            why=exc.strerror or str(exc),
-            do="make it writable for this user, or choose another folder with --data",
-        ) from exc
-    except apsw.Error as exc:
-        raise SetupError(
-            f"cannot open '{path}' ({type(exc).__name__})",
-            why=str(exc),
-            do="check that the file is a Backstay database and that this user may write to it and its folder",
-        ) from exc
-    return store
-
-
-def _store_in(data: Path, *, shared: bool) -> SqliteStore:
-    data.mkdir(parents=True, exist_ok=True)
-    options = SqliteOptions(version_kept_s=0) if shared else SqliteOptions()
-    return SqliteStore(data / DATABASE_FILE, options)
-
-
 async def _prepare(tx: Transaction) -> None:
     """Make the tables and collections that every site has."""
-    for text in (*SYSTEM_TABLES, *RECENT_TABLES, *REALTIME_TABLES, *SCHEDULE_TABLES):
+    ddl = ddl_for(tx.dialect)
+    for text in ddl.system_tables:
         await tx.execute(Statement(text))
-    await prepare_outbox(tx)
+    for table in (RECENT_TABLE, *REALTIME_TABLES, SCHEDULE_TABLE):
+        await prepare_table(tx, tx.dialect, table)
+    await prepare_outbox(tx, tx.dialect)
     catalog = await load_catalog(tx)
     if len(catalog):
         return
-    ddl = Ddl(SqliteDialect().sql)
     for collection in first_collections(now=format_date(datetime.now(UTC))):
         for text in ddl.create(collection):
             await tx.execute(Statement(text))

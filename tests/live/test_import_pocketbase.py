@@ -20,7 +20,8 @@ import pytest
 
 from backstay.accounts.passwords import Hasher
 from backstay.importing.pocketbase import take_over
-from backstay.stores.catalog import SELECT_COLLECTIONS, read_catalog
+from backstay.plans.dialects.sqlite import SqliteDialect
+from backstay.stores.catalog import read_catalog, select_collections
 
 EMAIL, PASSWORD = "root@example.com", "root-password-1"
 START_S = 20.0
@@ -134,7 +135,7 @@ def test_a_real_folder_is_taken_over(data: Path, tmp_path: Path) -> None:
         "root, the origin of its sign-in, ann, the post; a file and its .attrs"
     )
     assert taken.notes == []
-    catalog = read_catalog(_rows(out, SELECT_COLLECTIONS.sql), 1)
+    catalog = read_catalog(_rows(out, select_collections(SqliteDialect()).sql), 1)
     assert {item.name: item.id for item in catalog} == {
         name: item["id"] for name, item in definitions.items()
     }

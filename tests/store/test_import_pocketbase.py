@@ -23,7 +23,8 @@ import pytest
 from backstay import settings
 from backstay.errors import SetupError
 from backstay.importing.pocketbase import Taken, take_over
-from backstay.stores.catalog import SELECT_COLLECTIONS, read_catalog
+from backstay.plans.dialects.sqlite import SqliteDialect
+from backstay.stores.catalog import read_catalog, select_collections
 
 ID = {
     "id": "text3208210256",
@@ -222,7 +223,7 @@ def test_collections_keep_ids_rules_and_secrets(
     source.run("CREATE TABLE people (id TEXT PRIMARY KEY, password TEXT, tokenKey TEXT, email TEXT)")
     source.run("INSERT INTO people VALUES ('p1', '$2a$10$x', 'key', 'ann@example.com')")
     taken()
-    people = read_catalog(rows(out, SELECT_COLLECTIONS.sql), 1).find("people")
+    people = read_catalog(rows(out, select_collections(SqliteDialect()).sql), 1).find("people")
     assert people is not None
     assert people.auth is not None
     assert (people.id, people.listRule, people.viewRule, people.createRule) == (
@@ -243,7 +244,7 @@ def test_system_collections_of_an_older_server_are_completed(
     source.add("_otps", ID, system=True)
     source.run("CREATE TABLE _otps (id TEXT PRIMARY KEY)")
     taken()
-    catalog = read_catalog(rows(out, SELECT_COLLECTIONS.sql), 1)
+    catalog = read_catalog(rows(out, select_collections(SqliteDialect()).sql), 1)
     otps = catalog.find("_otps")
     assert otps is not None
     assert otps.id == "id__otps"

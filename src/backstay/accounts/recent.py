@@ -13,18 +13,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
+import sqlalchemy as sa
 
 from backstay.catalog.fields import DbValue
 from backstay.plans.params import Statement
 from backstay.stores.base import Row, Transaction
+from backstay.stores.tables import key, seconds, system_table, text
 
 T = TypeVar("T")
 
-TABLES = (
-    """CREATE TABLE IF NOT EXISTS _recent (
-        key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, expires REAL NOT NULL) WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS _recent_expires ON _recent (expires)",
-)
+TABLE = system_table("_recent", key("key"), text("value"), seconds("expires"))
+sa.Index("_recent_expires", TABLE.c.expires)
 PURGE_EVERY_S = 60.0
 
 _SELECT = Statement("SELECT value FROM _recent WHERE key = ? AND expires > ?")
@@ -66,8 +65,8 @@ class Recent(Generic[T]):
     async def write(self, tx: Transaction, value: T, *parts: str, for_s: float) -> None:
         """Remember a value for `for_s` seconds."""
         now = self._now()
-        text = msgspec.json.encode(value).decode()
-        await tx.execute(_SAVE, [key_of(self._kind, *parts), text, now + for_s])
+        told = msgspec.json.encode(value).decode()
+        await tx.execute(_SAVE, [key_of(self._kind, *parts), told, now + for_s])
         if now - Recent._purged_s > PURGE_EVERY_S:
             Recent._purged_s = now
             await tx.execute(_PURGE, [now])

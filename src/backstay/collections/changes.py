@@ -37,7 +37,7 @@ from backstay.records.cascade import OWNED
 from backstay.records.writer import Writer
 from backstay.stores.base import Store, StoreError, Transaction
 from backstay.stores.catalog import delete_collection, load_catalog, park_name, save_collection
-from backstay.stores.schema import Ddl
+from backstay.stores.databases import ddl_for
 
 Body: TypeAlias = Mapping[str, Any]
 
@@ -234,7 +234,7 @@ class _Work:
     def __init__(self, tx: Transaction, store: Store, catalog: Catalog) -> None:
         self.tx = tx
         self.catalog = catalog
-        self.ddl = Ddl(store.dialect.sql)
+        self.ddl = ddl_for(store.dialect)
         self.now = format_date(datetime.now(UTC))
         self._dialect = store.dialect
         self._tables = Tables(tx, self.ddl)

@@ -22,7 +22,7 @@ from backstay.collections.views import ViewProbe, ViewShape
 from backstay.plans.dialects.base import Dialect
 from backstay.stores.base import Transaction
 from backstay.stores.catalog import delete_collection, park_name, save_collection
-from backstay.stores.schema import Ddl
+from backstay.stores.databases import ddl_for
 
 _ID = TextField(name="id", system=True, primaryKey=True, required=True, pattern="^[a-z0-9]+$")
 _UNKNOWN = ViewAnalysis(fields=listed((_ID,)))
@@ -34,7 +34,7 @@ class Import:
     """One import, within one transaction."""
 
     def __init__(self, tx: Transaction, dialect: Dialect, catalog: Catalog, plan: ImportPlan) -> None:
-        ddl = Ddl(dialect.sql)
+        ddl = ddl_for(dialect)
         self._tx = tx
         self._dialect = dialect
         self._tables = Tables(tx, ddl)

@@ -13,7 +13,7 @@ from backstay.collections.views import ViewProbe, ViewShape
 from backstay.plans.params import Statement
 from backstay.stores.base import StoreError, Transaction
 from backstay.stores.catalog import save_collection
-from backstay.stores.schema import VIEW_TEXTS, Ddl, view_query
+from backstay.stores.schema import Ddl, view_query
 
 
 def views_of(catalog: Catalog) -> list[Collection]:
@@ -96,7 +96,7 @@ class StandingViews:
         return msgspec.structs.replace(view, viewQuery=query, fields=shape.fields), shape
 
     async def _texts(self) -> list[tuple[str, str]]:
-        return [(str(name), str(text)) for name, text in await self._tx.fetch(VIEW_TEXTS)]
+        return [(str(name), str(text)) for name, text in await self._tx.fetch(self._ddl.view_texts)]
 
     async def _run(self, text: str, name: str) -> None:
         try:

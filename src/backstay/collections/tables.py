@@ -17,7 +17,7 @@ from backstay.catalog.indexes import Index, parse_index, refused
 from backstay.errors import Fault, Faults
 from backstay.plans.params import Statement
 from backstay.stores.base import StoreError, Transaction
-from backstay.stores.schema import VIEW_TEXTS, Ddl, passing
+from backstay.stores.schema import Ddl, passing
 
 Change: TypeAlias = tuple[Collection | None, Collection]
 """A collection as it was, None for a new one, and as it shall be."""
@@ -160,7 +160,7 @@ class Tables:
         """Turn columns into another kind, with all views put aside: these would follow the old column."""
         if not plans:
             return
-        views = await self._tx.fetch(VIEW_TEXTS)
+        views = await self._tx.fetch(self._ddl.view_texts)
         for name, _ in views:
             await self._run(self._ddl.drop_view(name), f"failed to put the view {name} aside")
         for plan in plans:
@@ -176,7 +176,7 @@ class Tables:
         for at, text in plan.new_indexes:
             index = parse_index(text)
             try:
-                await self._tx.execute(Statement(str(index or text)), long=True)
+                await self._tx.execute(Statement(self._ddl.index(text)), long=True)
             except StoreError as exc:
                 found = refused(at, index.name if index else "", str(exc))["indexes"]
                 assert not isinstance(found, Fault), "they are keyed by their place"

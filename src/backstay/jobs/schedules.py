@@ -19,15 +19,13 @@ from backstay.jobs.times import Times
 from backstay.outbox import Effect, Outbox, Queued, Retry
 from backstay.plans.params import Statement
 from backstay.stores.base import Store, Transaction
+from backstay.stores.tables import key, seconds, system_table, text
 
 log = logging.getLogger("backstay")
 
 Missed: TypeAlias = Literal["run_once", "skip"]
 
-TABLES = (
-    """CREATE TABLE IF NOT EXISTS _schedules (
-        name TEXT PRIMARY KEY NOT NULL, rule TEXT NOT NULL, seen REAL NOT NULL) WITHOUT ROWID""",
-)
+TABLE = system_table("_schedules", key("name"), text("rule"), seconds("seen"))
 TOPIC = "cron:"
 LATE_S = 60.0
 """A run that is later than this was missed."""

@@ -7,25 +7,36 @@ holder: which process works on it
 
 from __future__ import annotations
 
-from backstay.plans.params import Statement
+import sqlalchemy as sa
 
-TABLE = """CREATE TABLE IF NOT EXISTS _outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, topic TEXT NOT NULL, key TEXT DEFAULT '' NOT NULL,
-    payload TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER DEFAULT 0 NOT NULL,
-    failed BOOLEAN DEFAULT FALSE NOT NULL, error TEXT DEFAULT '' NOT NULL, holder TEXT DEFAULT '' NOT NULL,
-    created REAL NOT NULL, priority INTEGER DEFAULT 0 NOT NULL, began REAL DEFAULT 0 NOT NULL)"""
-LATER_COLUMNS = {
-    "priority": "ALTER TABLE _outbox ADD COLUMN priority INTEGER DEFAULT 0 NOT NULL",
-    "began": "ALTER TABLE _outbox ADD COLUMN began REAL DEFAULT 0 NOT NULL",
-}
-"""Columns that the tables of older sites don't have, and what adds them."""
-INDEXES = (
-    "CREATE INDEX IF NOT EXISTS _outbox_lane ON _outbox (topic, priority, due, id) WHERE failed = FALSE",
-    "CREATE INDEX IF NOT EXISTS _outbox_began ON _outbox (topic, due) WHERE began > 0",
-    "CREATE INDEX IF NOT EXISTS _outbox_key ON _outbox (topic, key)",
-    "DROP INDEX IF EXISTS _outbox_due",
+from backstay.plans.params import Statement
+from backstay.stores.tables import counter, flag, number, seconds, system_table, text
+
+TABLE = system_table(
+    "_outbox",
+    counter("id"),
+    text("topic"),
+    text("key", default=""),
+    text("payload"),
+    seconds("due"),
+    number("attempts", default=0),
+    flag("failed"),
+    text("error", default=""),
+    text("holder", default=""),
+    seconds("created"),
+    number("priority", default=0),
+    seconds("began", default=0),
+    is_counted=True,
 )
-COLUMNS = Statement("SELECT name FROM pragma_table_info('_outbox')")
+_WAITS, _BEGAN = sa.text("failed = FALSE"), sa.text("began > 0")
+sa.Index(
+    "_outbox_lane",
+    *(TABLE.c.topic, TABLE.c.priority, TABLE.c.due, TABLE.c.id),
+    sqlite_where=_WAITS,
+    postgresql_where=_WAITS,
+)
+sa.Index("_outbox_began", TABLE.c.topic, TABLE.c.due, sqlite_where=_BEGAN, postgresql_where=_BEGAN)
+sa.Index("_outbox_key", TABLE.c.topic, TABLE.c.key)
 
 
 def _cheap(sql: str) -> Statement:

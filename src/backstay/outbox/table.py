@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from backstay.outbox import statements as sql
+from backstay.plans.dialects.base import Dialect
 from backstay.plans.params import Statement
+from backstay.stores import tables
 from backstay.stores.base import Transaction
 
+_OLD_INDEX = Statement("DROP INDEX IF EXISTS _outbox_due")
 
-async def prepare(tx: Transaction) -> None:
+
+async def prepare(tx: Transaction, dialect: Dialect) -> None:
     """Make the table, or add the columns that it lacks; what waits in it stays."""
-    await tx.execute(Statement(sql.TABLE))
-    known = {row[0] for row in await tx.fetch(sql.COLUMNS)}
-    for name, text in sql.LATER_COLUMNS.items():
-        if name not in known:
-            await tx.execute(Statement(text))
-    for text in sql.INDEXES:
-        await tx.execute(Statement(text))
+    await tables.prepare(tx, dialect, sql.TABLE)
+    await tx.execute(_OLD_INDEX)

@@ -20,6 +20,7 @@ from backstay.plans.params import Statement
 from backstay.realtime.channel import Deliver, Stream
 from backstay.realtime.events import Event, Numbered
 from backstay.stores.base import Store, Transaction
+from backstay.stores.tables import counter, flag, key, seconds, system_table, text
 
 log = logging.getLogger("backstay")
 
@@ -31,11 +32,10 @@ KEPT_S = 60.0
 READ_MAX = 500
 
 TABLES = (
-    """CREATE TABLE IF NOT EXISTS _events (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, payload TEXT NOT NULL, created REAL NOT NULL)""",
-    """CREATE TABLE IF NOT EXISTS _streams (
-        id TEXT PRIMARY KEY NOT NULL, process TEXT NOT NULL, address TEXT NOT NULL, viewer TEXT NOT NULL,
-        oauth2 BOOLEAN DEFAULT FALSE NOT NULL, expires REAL NOT NULL) WITHOUT ROWID""",
+    system_table("_events", counter("seq"), text("payload"), seconds("created"), is_counted=True),
+    system_table(
+        "_streams", key("id"), text("process"), text("address"), text("viewer"), flag("oauth2"), seconds("expires")
+    ),
 )
 _ADD = Statement("INSERT INTO _events (payload, created) VALUES (?, ?)")
 _READ = Statement("SELECT seq, payload FROM _events WHERE seq > ? ORDER BY seq LIMIT ?")
@@ -105,7 +105,7 @@ class SharedChannel:
         self._awake.set()
 
     async def changed(self, stream: Stream) -> None:
-        values: list[DbValue] = [stream.id, self._process, stream.address, stream.viewer, int(stream.oauth2)]
+        values: list[DbValue] = [stream.id, self._process, stream.address, stream.viewer, stream.oauth2]
         await self._write((_OPEN, [*values, self._now() + LEASE_S]))
 
     async def closed(self, client_id: str) -> None:
@@ -113,7 +113,7 @@ class SharedChannel:
         await self._write((_CLOSE, [client_id]))
 
     async def hold(self, for_s: float) -> None:
-        values: list[DbValue] = [f"held by {self._process}", "", "", "", 0, self._now() + for_s]
+        values: list[DbValue] = [f"held by {self._process}", "", "", "", False, self._now() + for_s]
         await self._write((_HOLD, values))
 
     async def find(self, client_id: str) -> Stream | None:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from backstay.catalog import Collection
-from backstay.catalog.fields import DbValue
+from backstay.catalog.fields import DbValue, Kind
 from backstay.catalog.fields.lists import ListField
 from backstay.plans.dialects.base import Dialect, Expression
 from backstay.plans.params import Statement
@@ -99,9 +99,11 @@ class RowStatements:
 
     def find_by(self, name: str, collation: str) -> Statement:
         """Return what finds the record with a value in a unique field, compared as its index does."""
-        column = self._table.c[name]
-        value = column.collate(collation) if collation else column
-        return self._compile(sa.select(*self._columns()).where(value == sa.bindparam("value")))
+        column, value = (
+            self._dialect.collated(side, collation)
+            for side in (self._table.c[name], self._dialect.value(sa.bindparam("value"), Kind.TEXT))
+        )
+        return self._compile(sa.select(*self._columns()).where(column == value))
 
     def where(self, names: Sequence[str]) -> Statement:
         """Return what finds the records with the given texts in some fields; the values go in this order."""

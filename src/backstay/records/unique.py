@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,7 +29,7 @@ async def find_duplicates(
     for index in unique_indexes(draft.collection):
         names = [column.name for column in index.columns]
         values = [by_name[name].store(draft.values[name]) for name in names]
-        statement = dialect.compile(_probe(draft.collection, index), {})
+        statement = dialect.compile(_probe(dialect, draft.collection, index), {})
         if await tx.fetch(statement, [*values, draft.id]):
             faults |= dict.fromkeys(names, NOT_UNIQUE)
     return faults
@@ -44,13 +45,13 @@ def unique_indexes(collection: Collection) -> list[Index]:
     ]
 
 
-def _probe(collection: Collection, index: Index) -> sa.Select[Any]:
+def _probe(dialect: Dialect, collection: Collection, index: Index) -> sa.Select[Any]:
     table = table_of(collection)
     query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table)
     for column in index.columns:
-        value: sa.ColumnElement[str] = table.c[column.name]
-        if column.collate:
-            value = value.collate(column.collate)
-        query = query.where(value == sa.bindparam(f"v_{column.name}"))
+        kind = collection.by_name[column.name].column_kind
+        own = dialect.value(sa.bindparam(f"v_{column.name}"), kind)
+        sides = (dialect.collated(side, column.collate) for side in (table.c[column.name], own))
+        query = query.where(operator.eq(*sides))
     query = query.where(table.c.id != sa.bindparam("own_id"))
-    return query.where(sa.text(index.where)) if index.where else query
+    return query.where(sa.text(dialect.owner_sql(index.where))) if index.where else query

@@ -47,6 +47,8 @@ class QueryShape(msgspec.Struct, frozen=True):
 class Transaction(Protocol):
     """One job's view of the database. Raises Unavailable when the job is over, or was given up."""
 
+    dialect: Dialect
+
     async def fetch(
         self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
     ) -> list[Row]:
@@ -91,6 +93,10 @@ class Store(Protocol):
     """A database with its transactions. Code that has joined one (see `joined`) reads and writes in it."""
 
     dialect: Dialect
+
+    async def close(self) -> None:
+        """Finish the jobs that wait, then close every connection."""
+        ...
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
         """Return the rows of a query, as of now."""

@@ -12,11 +12,12 @@ from sqlalchemy.engine.interfaces import Dialect as SqlDialect
 
 from backstay.catalog import Collection
 from backstay.catalog.fields import Field, FieldBase, GeoPointField, Kind, TextField
+from backstay.catalog.indexes import parse_index
 from backstay.plans.params import Param, Statement
 
 RANDOM_ID = "('r'||lower(hex(randomblob(7))))"
 
-SYSTEM_TABLES = (
+_SYSTEM_TABLES = (
     """CREATE TABLE IF NOT EXISTS _collections (
         id TEXT PRIMARY KEY NOT NULL, system BOOLEAN DEFAULT FALSE NOT NULL, type TEXT DEFAULT 'base' NOT NULL,
         name TEXT UNIQUE NOT NULL, fields JSON DEFAULT '[]' NOT NULL, indexes JSON DEFAULT '[]' NOT NULL,
@@ -40,16 +41,21 @@ LOG_TABLES = (
 )
 """What `logs.db` holds, a database of its own: logging never waits for the site's writer."""
 
-VIEW_TEXTS = Statement("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
-"""The text of each view; it follows the tables and columns that are renamed."""
-_VIEW_HEAD = " FROM (\n"
-_VIEW_TAIL = "\n)"
+VIEW_HEAD = " FROM (\n"
+VIEW_TAIL = "\n)"
 
 COUNT_RECORDS = Statement("SELECT total FROM _counts WHERE collection = ?", (Param("given", "collection"),))
 
 
 class Ddl:
-    """Writes statements that create, change and drop the tables of collections."""
+    """Writes statements that create, change and drop the tables of collections: SQLite's, and what others share.
+
+    system_tables: what creates the tables for definitions, settings and counts
+    view_texts:    a query for the name and the text of each view; a text follows the tables and columns that are renamed
+    """
+
+    system_tables: Sequence[str] = _SYSTEM_TABLES
+    view_texts = Statement("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
 
     def __init__(self, dialect: SqlDialect) -> None:
         self._preparer = dialect.identifier_preparer
@@ -64,7 +70,8 @@ class Ddl:
         """Return what creates a collection's table or view, its indexes and its counter."""
         if collection.is_view:
             return [self.create_view(collection)]
-        return [self.create_table(collection), *collection.indexes, *self.create_counter(collection)]
+        indexes = map(self.index, collection.indexes)
+        return [self.create_table(collection), *indexes, *self.create_counter(collection)]
 
     def create_table(self, collection: Collection) -> str:
         """Return what creates a collection's table alone."""
@@ -88,7 +95,7 @@ class Ddl:
             id = self._quote("id")
             picked = ", ".join((f"CAST({id} AS TEXT) AS {id}", *others))
         query = collection.viewQuery.strip().rstrip(";")
-        return f"CREATE VIEW {name} AS SELECT {picked}{_VIEW_HEAD}{query}{_VIEW_TAIL}"
+        return f"CREATE VIEW {name} AS SELECT {picked}{VIEW_HEAD}{query}{VIEW_TAIL}"
 
     def drop(self, collection: Collection) -> list[str]:
         """Return what drops a collection's table or view with all that hangs on it."""
@@ -140,6 +147,10 @@ class Ddl:
             f"UPDATE _counts SET total = total - 1 WHERE collection = {key}; END",
         ]
 
+    def index(self, text: str) -> str:
+        """Return what creates the index that an owner's text describes."""
+        return str(parse_index(text) or text)
+
     def drop_index(self, text: str) -> str:
         """Return what drops the index which `text` creates."""
         return f"DROP INDEX IF EXISTS {self._quote(index_name(text))}"
@@ -185,8 +196,8 @@ def passing(id: str) -> str:
 
 def view_query(text: str) -> str | None:
     """Return the query in the text of a view that `create_view` made, or None when another made it."""
-    _, head, rest = text.partition(_VIEW_HEAD)
-    return rest[: -len(_VIEW_TAIL)] if head and rest.endswith(_VIEW_TAIL) else None
+    _, head, rest = text.partition(VIEW_HEAD)
+    return rest[: -len(VIEW_TAIL)] if head and rest.endswith(VIEW_TAIL) else None
 
 
 def index_name(text: str) -> str:

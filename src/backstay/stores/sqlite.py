@@ -51,6 +51,7 @@ CHECK_STEPS = 1000
 BUDGET_S = 0.05
 """Seconds after which it leaves too: a step over large JSON takes long."""
 SLOW_TEXTS_MAX = 1000
+DIALECT = SqliteDialect()
 STATEMENTS_CACHED = 500
 _UNIQUE = {apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID}
 _BUSY: tuple[type[apsw.Error], ...] = (apsw.BusyError, apsw.LockedError)
@@ -132,6 +133,7 @@ class SqliteTransaction:
     def __init__(
         self, db: apsw.Connection, threads: ThreadPoolExecutor, query_timeout_s: float | None = None
     ) -> None:
+        self.dialect: Dialect = DIALECT
         self._db = db
         self._threads = threads
         self._query_timeout_s = query_timeout_s
@@ -266,7 +268,7 @@ class SqliteStore:
     """A SQLite database in one file."""
 
     def __init__(self, path: Path, options: SqliteOptions | None = None) -> None:
-        self.dialect: Dialect = SqliteDialect()
+        self.dialect: Dialect = DIALECT
         self.path = path
         self.options = options or SqliteOptions()
         self._slow: OrderedDict[str, None] = OrderedDict()

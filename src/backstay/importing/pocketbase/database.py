@@ -18,7 +18,7 @@ from backstay.errors import SetupError
 from backstay.importing.pocketbase.rows import READ_DATE, SOURCE, compile_copy, read_date
 from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.stores.catalog import BUMP_VERSION, UPSERT_COLLECTION, collection_row
-from backstay.stores.schema import LOG_TABLES, SYSTEM_TABLES, Ddl
+from backstay.stores.schema import LOG_TABLES, Ddl
 
 Advanced = Callable[[int], None]
 """Told how many more rows are copied."""
@@ -111,7 +111,7 @@ def copy_records(db: apsw.Connection, collections: Sequence[Collection], advance
     """Create the tables and views of `collections`, with the records of the source; return how many there are."""
     dialect = SqliteDialect()
     ddl = Ddl(dialect.sql)
-    for statement in SYSTEM_TABLES:
+    for statement in ddl.system_tables:
         db.execute(statement)
     total = 0
     for collection in _stored(collections):

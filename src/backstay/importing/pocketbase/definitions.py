@@ -19,8 +19,9 @@ from backstay.catalog.model import RULES, CollectionType
 from backstay.catalog.system import first_collections
 from backstay.errors import SetupError
 from backstay.filters import FilterSyntaxError, parse
+from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.settings import Settings
-from backstay.stores.catalog import SELECT_COLLECTIONS, read_collection
+from backstay.stores.catalog import read_collection, select_collections
 
 _SETTINGS = "SELECT CAST(value AS TEXT) FROM _params WHERE id = 'settings'"
 _ENCRYPTED = re.compile(r"\s*[A-Za-z0-9+/]{40,}={0,2}\s*")
@@ -36,7 +37,7 @@ def read_collections(db: apsw.Connection, path: Path) -> tuple[Collection, ...]:
     Raises SetupError when the database is of no PocketBase, of one too old, or has a collection that can't be read.
     """
     _check_version(db, path)
-    found = tuple(_read(row) for row in db.execute(SELECT_COLLECTIONS.sql))
+    found = tuple(_read(row) for row in db.execute(select_collections(SqliteDialect()).sql))
     return complete_system(found, now=format_date(datetime.now(UTC)))
 
 

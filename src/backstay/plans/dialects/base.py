@@ -71,6 +71,10 @@ class Dialect:
         """Return a fixed text of ours, written into the text of the statement."""
         return literal_column("'" + value.replace("'", "''") + "'")
 
+    def owner_sql(self, text: str) -> str:
+        """Return SQL of an owner's, written for SQLite, with its names in this database's quotes."""
+        return text
+
     @property
     def null(self) -> Expression:
         return literal_column("NULL")
@@ -100,6 +104,10 @@ class Dialect:
     def kept(self, column: Expression, kind: Kind) -> Expression:
         """Return a column as its field loads it: lists and JSON as text."""
         return column
+
+    def collated(self, value: Expression, collation: str) -> Expression:
+        """Return a text as an index with one of SQLite's collations compares it; '' is BINARY."""
+        return value.collate(collation) if collation else value
 
     # -- comparing ------------------------------------------------------------------------------------------
 
@@ -252,7 +260,7 @@ class Dialect:
         compiled = query.compile(dialect=self.sql)
         names = compiled.positiontup or ()
         used = tuple(params.get(name) or Param("const", compiled.binds[name].value, "raw") for name in names)
-        return Statement(str(compiled), used, is_cheap)
+        return Statement(str(compiled), used, is_cheap, is_compiled=True)
 
 
 def apply_order(left: Expression, op: Order, right: Expression) -> Expression:

@@ -16,6 +16,7 @@ What the statements assume of the tables, which the store makes:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import (
@@ -41,6 +42,8 @@ from backstay.plans.dialects.base import Each, Expression, Side, is_index
 from backstay.plans.dialects.typed import TypedDialect
 
 ROW_ORDER = "@rowid"
+_QUOTED_TEXT = re.compile(r"('(?:[^']|'')*')")
+_QUOTED_NAME = re.compile(r"`((?:[^`]|``)+)`|\[([^\]]+)\]")
 _EXACT_MAX = 9e18
 """Whole numbers below it fit bigint, which prints them without an exponent."""
 
@@ -66,6 +69,10 @@ class PostgresqlDialect(TypedDialect):
     @property
     def unknown(self) -> Expression:
         return cast(self.null, Boolean())
+
+    def owner_sql(self, text: str) -> str:
+        parts = _QUOTED_TEXT.split(text)
+        return "".join(part if part.startswith("'") else _QUOTED_NAME.sub(_requoted, part) for part in parts)
 
     def value(self, param: Expression, kind: Kind) -> Expression:
         match kind:
@@ -177,6 +184,10 @@ class PostgresqlDialect(TypedDialect):
         if not nullable:  # plain, so that an index can serve it
             return desc(key) if descending else asc(key)
         return desc(key).nulls_last() if descending else asc(key).nulls_first()
+
+
+def _requoted(found: re.Match[str]) -> str:
+    return '"' + (found[1] or found[2]).replace("``", "`").replace('"', '""') + '"'
 
 
 def _unquoted(value: Expression) -> Expression:

@@ -136,6 +136,14 @@ class TypedDialect(Dialect):
                 return Parts(text=self.as_text(left)), self._parts(right)
         return self._parts(left), self._parts(right)
 
+    def collated(self, value: Expression, collation: str) -> Expression:
+        match collation.upper():
+            case "NOCASE":
+                return self.lower_text(value)
+            case "RTRIM":
+                return func.rtrim(value, self.text(" "))
+        return value
+
     # -- comparing ------------------------------------------------------------------------------------------
 
     def is_null(self, side: Side) -> Expression:

@@ -1,0 +1,386 @@
+"""PostgreSQL: reads on a pool of connections, writes one after the other, several in one commit.
+
+- A write is what it is on SQLite: nothing else is written while it reads, checks and writes. The row of `_writer` is
+  locked by every writing transaction, so that this holds over all processes and machines, and needs no more of the
+  database than row locks. Each process takes all jobs that wait, runs each in a savepoint, and commits once.
+- `_writer` counts the commits. Other processes are told with NOTIFY; a process that can't listen looks at the count.
+- Commands that open or end a savepoint travel with the statement that follows: they cost no round trip.
+- What the database undid by itself (a deadlock, a conflict that it reports as SQLSTATE class 40) is done once more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any, TypeVar
+
+import msgspec
+from psycopg import AsyncConnection, Error
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from backstay.catalog.fields import DbValue
+from backstay.errors import Unavailable
+from backstay.plans.dialects.base import Dialect
+from backstay.plans.dialects.postgresql import PostgresqlDialect
+from backstay.plans.params import Statement
+from backstay.stores.base import Job, QueryShape, QueryTimeout, Row, StoreError
+from backstay.stores.joined import joined
+from backstay.stores.postgresql_errors import is_conflict, is_lost, translated
+from backstay.stores.postgresql_link import Link, connect
+from backstay.stores.postgresql_listener import Listener
+from backstay.stores.postgresql_shape import look_at
+
+T = TypeVar("T")
+
+DIALECT = PostgresqlDialect()
+TABLE = """CREATE TABLE IF NOT EXISTS _writer (
+    id smallint PRIMARY KEY CHECK (id = 1), version bigint NOT NULL) WITH (fillfactor = 10)"""
+FIRST_ROW = "INSERT INTO _writer VALUES (1, 0) ON CONFLICT DO NOTHING"
+BEGIN = "BEGIN; SET LOCAL lock_timeout = {ms}; UPDATE _writer SET version = version + 1 RETURNING version"
+COMMIT = "SELECT pg_notify('{channel}', '{version}'); COMMIT"
+CONFLICTS_MAX = 5
+"""How often a group that the database undid is begun again."""
+CONFLICT_WAIT_S = 0.02
+
+
+class PostgresqlOptions(msgspec.Struct, frozen=True):
+    """Limits of the store.
+
+    query_timeout_s: how long one read may take
+    write_wait_s:    how long a write waits for its turn, and anything for a connection, before it is refused with 503
+    job_timeout_s:   how long one job may hold the transaction
+    group_max:       jobs in one commit
+    readers:         connections for reads
+    """
+
+    query_timeout_s: float = 10.0
+    write_wait_s: float = 4.0
+    job_timeout_s: float = 60.0
+    group_max: int = 64
+    readers: int = 8
+
+
+class PostgresqlTransaction:
+    """The writer's connection, lent to one job.
+
+    query_timeout_s: how long one of its reads may take; None for jobs that may take their time
+    """
+
+    def __init__(self, link: Link, query_timeout_s: float | None = None) -> None:
+        self.dialect: Dialect = DIALECT
+        self._link = link
+        self._query_timeout_s = query_timeout_s
+        self._depth = 0
+        self._innermost = "job"
+        self._is_over = False
+        self._refused: StoreError | None = None
+        self.acts: list[Callable[[], None]] = []
+
+    def end(self) -> None:
+        """Let nobody use it any more: the connection goes to the next job."""
+        self._is_over = True
+
+    def check(self) -> None:
+        """Raise what a statement was refused with whose work was not undone."""
+        if self._refused is not None:
+            raise self._refused
+
+    def _check_open(self) -> None:
+        if self._is_over:
+            raise Unavailable(hint="The transaction is over, or was held for too long and was undone.")
+
+    async def fetch(
+        self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
+    ) -> list[Row]:
+        self._check_open()
+        await self._forget_refused()
+        limit_s = limit_s if limit_s is not None else self._query_timeout_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._run(statement, values)
+        except TimeoutError as exc:
+            raise QueryTimeout(limit_s or 0.0) from exc
+
+    async def _run(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        try:
+            return await self._link.rows(statement, values)
+        except Error as exc:
+            raise self._translated(exc) from exc
+
+    def _translated(self, exc: Error) -> BaseException:
+        found = translated(exc)
+        if isinstance(found, StoreError):
+            self._refused = found
+        return found
+
+    async def _forget_refused(self) -> None:
+        """Go on after a refused statement, for looking: all since the innermost savepoint is undone.
+
+        PostgreSQL does nothing more in a transaction with a fault; the job will fail, but may say why.
+        """
+        if self._refused is not None:
+            await self._link.command(f"ROLLBACK TO SAVEPOINT {self._innermost}")
+
+    async def describe(self, query: str) -> QueryShape:
+        self._check_open()
+        try:
+            async with self.savepoint():
+                raise _Looked(await look_at(self._link, query))
+        except _Looked as looked:
+            return looked.shape
+        except Error as exc:
+            raise translated(exc) from exc
+
+    async def execute(
+        self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
+    ) -> int:
+        self._check_open()
+        self.check()
+        try:
+            return await self._link.changed(statement, values)
+        except Error as exc:
+            raise self._translated(exc) from exc
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
+        self._check_open()
+        self.check()
+        try:
+            await self._link.many(statement, rows)
+        except Error as exc:
+            raise self._translated(exc) from exc
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        self._check_open()
+        self.check()
+        self._depth += 1
+        outer, name, acts = self._innermost, f"step{self._depth}", len(self.acts)
+        self._link.first(f"SAVEPOINT {name}")
+        self._innermost = name
+        try:
+            yield
+            self._check_open()
+            self.check()
+        except BaseException:
+            del self.acts[acts:]
+            if not self._is_over:
+                self._refused = None
+                await self._link.undo(name)
+            raise
+        finally:
+            self._depth -= 1
+            self._innermost = outer
+        self._link.first(f"RELEASE SAVEPOINT {name}")
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        self.acts.append(act)
+
+
+class _Looked(Exception):
+    """Ends the savepoint of a look at a query."""
+
+    def __init__(self, shape: QueryShape) -> None:
+        self.shape = shape
+        super().__init__()
+
+
+class _Waiting(msgspec.Struct, eq=False):
+    job: Job[Any]
+    answer: asyncio.Future[Any]
+    since: float
+    limited: bool
+
+
+class PostgresqlStore:
+    """A PostgreSQL database, reached by a connection string (https://www.postgresql.org/docs/current/libpq-connect.html)."""
+
+    def __init__(self, url: str, options: PostgresqlOptions | None = None) -> None:
+        self.dialect: Dialect = DIALECT
+        self.url = url
+        self.options = options or PostgresqlOptions()
+        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._link: Link | None = None
+        self._taken = 0
+        self._odd = count(-2, -1)
+
+    async def open(self) -> None:
+        """Connect, make what writing needs, start the writer. Raises psycopg.Error when that can't be done."""
+        link = await connect(self.url, timeout_s=self.options.write_wait_s)
+        try:
+            await link.command(TABLE)
+            await link.command(FIRST_ROW)
+            self._channel = await link.text("SELECT 'backstay_' || current_schema()")
+        finally:
+            await link.close()
+        self._pool = AsyncConnectionPool(
+            self.url,
+            open=False,
+            min_size=1,
+            max_size=self.options.readers,
+            timeout=self.options.write_wait_s,
+            kwargs={"autocommit": True},
+            configure=link.prepare,
+        )
+        await self._pool.open()
+        self._listener = Listener(self.url, self._channel, can_listen=link.is_direct)
+        await self._listener.start()
+        self._task = asyncio.create_task(self._write_forever(), name="writer")
+
+    async def close(self) -> None:
+        """Finish the jobs that wait, then close every connection."""
+        await self._queue.join()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._listener.stop()
+        if self._link is not None:
+            await self._link.close()
+        await self._pool.close()
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def version(self) -> int:
+        """Return a number which changes with each commit of anybody, as soon as this process is told.
+
+        While nobody tells it, it is another one each time, so that nothing is kept.
+        """
+        if joined(self) is not None:
+            return next(self._odd)
+        heard = self._listener.version
+        return heard if heard is not None else next(self._odd)
+
+    async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
+        here = joined(self)
+        if here is not None:
+            return await here.tx.fetch(statement, values)
+        try:
+            async with asyncio.timeout(self.options.query_timeout_s):
+                return await self._fetch(statement, values)
+        except TimeoutError as exc:
+            raise QueryTimeout(self.options.query_timeout_s) from exc
+
+    async def _fetch(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        """Read on any connection; on another one where that was lost, since reading twice does no harm."""
+        for is_last in (False, True):
+            try:
+                async with self._pool.connection() as connection:
+                    return await Link(connection).rows(statement, values)
+            except PoolTimeout as exc:
+                raise Unavailable from exc
+            except Error as exc:
+                if is_last or not is_lost(exc):
+                    raise translated(exc) from exc
+        raise AssertionError("the last try raises")
+
+    # -- writing --------------------------------------------------------------------------------------------
+
+    async def write(self, job: Job[T], *, limited: bool = True) -> T:
+        here = joined(self)
+        if here is not None:
+            return await here.write(job)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(_Waiting(job, answer, time.monotonic(), limited))
+        return await answer
+
+    async def _write_forever(self) -> None:
+        while True:
+            group = [await self._queue.get()]
+            self._taken = 1
+            try:
+                await self._write_group(group)
+            except Exception as exc:
+                _give_up(group, exc)
+            finally:
+                for _ in range(self._taken):
+                    self._queue.task_done()
+
+    def _fill(self, group: list[_Waiting]) -> None:
+        while len(group) < self.options.group_max and not self._queue.empty():
+            group.append(self._queue.get_nowait())
+            self._taken += 1
+
+    async def _write_group(self, group: list[_Waiting]) -> None:
+        for tries in range(CONFLICTS_MAX):
+            try:
+                link, version = await self._begin()
+                self._fill(group)
+                await self._run_group(link, version, group)
+                return
+            except Error as exc:
+                await self._drop_transaction()
+                if not is_conflict(exc) or tries == CONFLICTS_MAX - 1:
+                    raise translated(exc) from exc
+                await asyncio.sleep(CONFLICT_WAIT_S * 2**tries)
+
+    async def _run_group(self, link: Link, version: int, group: list[_Waiting]) -> None:
+        """Run the jobs, commit, and answer. Raises psycopg.Error when the transaction is lost."""
+        results: list[tuple[_Waiting, Any]] = []
+        acts: list[Callable[[], None]] = []
+        for waiting in group:
+            if not waiting.answer.done():
+                await self._try_job(link, waiting, results, acts)
+        if not results:
+            await link.command("ROLLBACK")
+            return
+        await link.command(COMMIT.format(channel=self._channel, version=version))
+        self._listener.hear(version)
+        for act in acts:
+            act()
+        for waiting, result in results:
+            if not waiting.answer.done():
+                waiting.answer.set_result(result)
+
+    async def _try_job(
+        self,
+        link: Link,
+        waiting: _Waiting,
+        results: list[tuple[_Waiting, Any]],
+        acts: list[Callable[[], None]],
+    ) -> None:
+        """Run one job; what it raises is its own answer, and undoes its own work."""
+        tx = PostgresqlTransaction(link, self.options.query_timeout_s if waiting.limited else None)
+        link.first("SAVEPOINT job")
+        try:
+            async with asyncio.timeout(self.options.job_timeout_s if waiting.limited else None) as limit:
+                result = await waiting.job(tx)
+                tx.check()
+        except Exception as exc:
+            tx.end()
+            lost = exc if isinstance(exc, Error) else exc.__cause__
+            if link.is_lost or (isinstance(lost, Error) and is_conflict(lost)):
+                raise lost if isinstance(lost, Error) else exc from exc
+            await link.undo("job")
+            is_late = isinstance(exc, TimeoutError) and limit.expired()
+            fault = Unavailable(hint="The write took too long and was undone.") if is_late else exc
+            if not waiting.answer.done():
+                waiting.answer.set_exception(fault)
+        else:
+            tx.end()
+            link.first("RELEASE SAVEPOINT job")
+            results.append((waiting, result))
+            acts += tx.acts
+
+    async def _begin(self) -> tuple[Link, int]:
+        """Begin a transaction, with the lock that lets nobody else write. Returns the number that it will have."""
+        if self._link is None or self._link.is_lost:
+            self._link = await connect(self.url, timeout_s=self.options.write_wait_s)
+        text = BEGIN.format(ms=int(self.options.write_wait_s * 1000))
+        return self._link, int(await self._link.last_text(text))
+
+    async def _drop_transaction(self) -> None:
+        """End what is open; a connection that can't do that is not used again."""
+        if self._link is not None:
+            try:
+                await self._link.reset()
+            except Error:
+                await self._link.close()
+                self._link = None
+
+
+def _give_up(group: list[_Waiting], exc: Exception) -> None:
+    fault = translated(exc) if isinstance(exc, Error) else exc
+    for waiting in group:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(fault)

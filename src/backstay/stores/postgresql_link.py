@@ -1,0 +1,147 @@
+"""One connection to PostgreSQL: runs statements, with commands that wait sent along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import TransactionStatus
+from psycopg.types.string import TextLoader
+
+from backstay.catalog.fields import DbValue
+from backstay.plans.params import Statement
+from backstay.stores.base import Row
+
+PREPARE_AFTER = 3
+"""How often a statement is run on a connection before the server keeps its plan."""
+PREPARED_MAX = 500
+
+
+@lru_cache(maxsize=4096)
+def _spelled(sql: str) -> bytes:
+    """Return portable text with the driver's placeholders."""
+    return sql.replace("%", "%%").replace("?", "%s").encode()
+
+
+class Link:
+    """See the module. Methods raise psycopg.Error."""
+
+    def __init__(self, connection: AsyncConnection[Row], *, is_direct: bool = True) -> None:
+        self.connection = connection
+        self._first: list[str] = []
+        self.is_direct = is_direct
+        """False behind a pooler that lends a server connection for one transaction only."""
+
+    @property
+    def is_lost(self) -> bool:
+        return self.connection.closed or self.connection.broken
+
+    def first(self, command: str) -> None:
+        """Send a command with the next statement, before it."""
+        self._first.append(command)
+
+    async def _execute(self, statement: Statement, values: Sequence[DbValue]) -> AsyncCursor[Row]:
+        if not self._first:
+            return await self._send(statement, values)
+        ahead, self._first = self._first, []
+        async with self.connection.pipeline():
+            for command in ahead:
+                await self.connection.execute(command.encode())
+            return await self._send(statement, values)
+
+    async def _send(self, statement: Statement, values: Sequence[DbValue]) -> AsyncCursor[Row]:
+        if statement.is_compiled:
+            return await self.connection.execute(statement.sql.encode(), values)
+        if values:
+            return await self.connection.execute(_spelled(statement.sql), values)
+        return await self.connection.execute(statement.sql.encode())
+
+    async def rows(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        """Return the rows of a statement; none where it gives none."""
+        cursor = await self._execute(statement, values)
+        return await cursor.fetchall() if cursor.description is not None else []
+
+    async def changed(self, statement: Statement, values: Sequence[DbValue]) -> int:
+        """Return how many rows a statement changed."""
+        return (await self._execute(statement, values)).rowcount
+
+    async def many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
+        """Run one statement for many rows, in one pipeline."""
+        await self._flush()
+        sql = statement.sql.encode() if statement.is_compiled else _spelled(statement.sql)
+        await self.connection.cursor().executemany(sql, rows)
+
+    async def command(self, text: str) -> None:
+        """Run commands without values, separated by semicolons, after those that wait."""
+        ahead, self._first = self._first, []
+        await self.connection.execute("; ".join([*ahead, text]).encode(), prepare=False)
+
+    async def undo(self, savepoint: str) -> None:
+        """Undo what was done since a savepoint, and end it."""
+        begun = f"SAVEPOINT {savepoint}"
+        if begun in self._first:
+            del self._first[self._first.index(begun) :]
+        else:
+            self._first.clear()  # ends of savepoints within it
+            await self.command(f"ROLLBACK TO SAVEPOINT {savepoint}; RELEASE SAVEPOINT {savepoint}")
+
+    async def last_text(self, text: str) -> str:
+        """Return the first value that the last of several commands gives."""
+        cursor = await self.connection.execute(text.encode(), prepare=False)
+        while cursor.nextset():
+            pass
+        row = await cursor.fetchone()
+        return str(row[0]) if row else ""
+
+    async def text(self, query: str) -> str:
+        """Return the one value of a query."""
+        return await self.last_text(query)
+
+    async def cursor(self, query: str) -> AsyncCursor[Row]:
+        """Run a query without values, and return its cursor."""
+        await self._flush()
+        return await self.connection.execute(query.encode(), prepare=False)
+
+    async def _flush(self) -> None:
+        if self._first:
+            ahead, self._first = self._first, []
+            await self.connection.execute("; ".join(ahead).encode(), prepare=False)
+
+    async def reset(self) -> None:
+        """End an open transaction, without a trace."""
+        self._first.clear()
+        if self.connection.info.transaction_status is not TransactionStatus.IDLE:
+            await self.connection.execute(b"ROLLBACK")
+
+    async def prepare(self, connection: AsyncConnection[Any]) -> None:
+        """Set another connection up like this one, for a pool."""
+        set_up(connection, is_direct=self.is_direct)
+
+    async def close(self) -> None:
+        await self.connection.close()
+
+
+def set_up(connection: AsyncConnection[Any], *, is_direct: bool) -> None:
+    """Let JSON come as text, and statements be prepared where the server connection stays the same."""
+    for name in ("json", "jsonb"):
+        connection.adapters.register_loader(name, TextLoader)
+    connection.prepare_threshold = PREPARE_AFTER if is_direct else None
+    connection.prepared_max = PREPARED_MAX
+
+
+async def connect(url: str, *, timeout_s: float) -> Link:
+    """Open a connection. Raises psycopg.OperationalError.
+
+    timeout_s: how long that may take, whole seconds
+    """
+    connection = cast(
+        "AsyncConnection[Row]",
+        await AsyncConnection.connect(url, autocommit=True, connect_timeout=max(int(timeout_s), 1)),
+    )
+    cursor = await connection.execute("SELECT pg_backend_pid()")
+    row = await cursor.fetchone()
+    is_direct = row is not None and row[0] == connection.info.backend_pid  # a pooler tells a number of its own
+    set_up(connection, is_direct=is_direct)
+    return Link(connection, is_direct=is_direct)
