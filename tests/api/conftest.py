@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.api.site import Served, build, serve
+from tests.databases import DATABASES
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +28,6 @@ async def template(tmp_path_factory: pytest.TempPathFactory, anyio_backend: str)
 async def site(template: Path, tmp_path: Path) -> AsyncIterator[Served]:
     """A site of the test's own, served in process."""
     folder = tmp_path / "data"
-    shutil.copytree(template, folder)
+    DATABASES.copy(template, folder)
     async with serve(folder) as served:
         yield served

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from backstay.plans.params import Statement
 from tests.api.shape import ANN, BEN, CHIEF, CLEO
 from tests.api.site import Answer, Served, serve
+from tests.databases import DATABASES
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ NOBODY = "nobodynobodynob"
 async def filled(template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """A site that these tests only read."""
     folder = tmp_path_factory.mktemp("filled") / "data"
-    shutil.copytree(template, folder)
+    DATABASES.copy(template, folder)
     async with serve(folder) as site:
         await site.add("safes", id="safe00000000001")
         await site.add("posts", id=DRAFT, status="draft", author=ANN, title="d1", score=1)

@@ -17,6 +17,7 @@ from backstay.realtime.topics import TOPIC_MAX_CHARS, TOPICS_MAX
 from tests.api.listener import Listener, listening, quiet, topic
 from tests.api.shape import ANN, BEN
 from tests.api.site import Served, serve
+from tests.databases import DATABASES
 
 pytestmark = pytest.mark.anyio
 
@@ -353,10 +354,9 @@ async def test_the_end_of_a_popup(site: Served) -> None:
 @pytest.fixture
 async def two(template: Path, tmp_path: Path) -> AsyncIterator[tuple[Served, Served]]:
     """Two processes' worth of server on one database."""
-    import shutil
 
     folder = tmp_path / "data"
-    shutil.copytree(template, folder)
+    DATABASES.copy(template, folder)
     async with serve(folder, shared=True) as first, serve(folder, shared=True) as second:
         yield first, second
 

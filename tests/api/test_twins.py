@@ -7,7 +7,6 @@ come back; a superuser sees the difference, so the test can fail.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.api.shape import ANN, CHIEF
 from tests.api.site import Answer, Served, serve
+from tests.databases import DATABASES
 
 pytestmark = pytest.mark.anyio
 
@@ -108,7 +108,7 @@ async def _secrets(site: Served, tell: str) -> None:
 async def twins(template: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Twins]:
     first, second = (tmp_path_factory.mktemp("twins") / name for name in ("first", "second"))
     for folder in (first, second):
-        shutil.copytree(template, folder)
+        DATABASES.copy(template, folder)
     async with serve(first) as a, serve(second) as b:
         await _secrets(a, "apple")
         await _secrets(b, "zebra")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from starlette.routing import Route
 
 from tests.api.shape import OPEN, field, relation
 from tests.api.site import Answer, Served, serve
+from tests.databases import DATABASES
 
 RECORD = "record000000001"
 EVERYTHING = (
@@ -42,7 +42,7 @@ KEYS = tuple(
 @asynccontextmanager
 async def serve_victim(template: Path, folder: Path) -> AsyncIterator[Served]:
     """Serve a copy of the template with the collection `everything` beside the others."""
-    shutil.copytree(template, folder)
+    DATABASES.copy(template, folder)
     async with serve(folder) as site:
         await site.site.create_collection(_everything())
         await site.add("everything", id=RECORD)

@@ -29,15 +29,12 @@ from backstay.plans.params import Statement
 from backstay.site import Site
 from backstay.stores.base import StoreError, Transaction
 from backstay.stores.catalog import load_catalog
+from backstay.stores.tables import COLUMNS_OF, key, prepare, system_table, text
 
 SNAPSHOTS_FOLDER = "snapshots"
 ALLOW = "look at 'backstay schema diff', then run 'backstay schema apply --allow-drop'"
 
-TABLE = Statement(
-    "CREATE TABLE IF NOT EXISTS _migrations "
-    "(name TEXT PRIMARY KEY NOT NULL, checksum TEXT NOT NULL, applied TEXT NOT NULL)"
-)
-_HAS_TABLE = Statement("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '_migrations'")
+TABLE = system_table("_migrations", key("name"), text("checksum"), text("applied"))
 _SELECT = Statement("SELECT name, checksum FROM _migrations ORDER BY name")
 _SELECT_ONE = Statement("SELECT 1 FROM _migrations WHERE name = ?")
 _NOTE = Statement(
@@ -60,7 +57,7 @@ class Done(msgspec.Struct, frozen=True):
 
 async def applied(site: Site) -> dict[str, str]:
     """Return the checksums of the applied migrations, by name."""
-    if not await site.store.fetch(_HAS_TABLE):
+    if not await site.store.fetch(COLUMNS_OF[site.store.dialect.name], [TABLE.name]):
         return {}
     return {str(row[0]): str(row[1]) for row in await site.store.fetch(_SELECT)}
 
@@ -69,7 +66,7 @@ async def note(site: Site, migrations: Sequence[Migration]) -> None:
     """Note that migrations are applied, as they are now."""
 
     async def job(tx: Transaction) -> None:
-        await tx.execute(TABLE)
+        await prepare(tx, tx.dialect, TABLE)
         for migration in migrations:
             await _note(tx, migration)
 
@@ -85,7 +82,7 @@ async def apply_migration(site: Site, migration: Migration, *, allow_drop: bool)
     what = f"the migration '{migration.name}' can't be applied"
 
     async def job(tx: Transaction) -> Done:
-        await tx.execute(TABLE)
+        await prepare(tx, tx.dialect, TABLE)
         if await tx.fetch(_SELECT_ONE, [migration.name]):
             return Done()
         change = _Change(site, tx, await load_catalog(tx))

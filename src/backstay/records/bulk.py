@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, TypeAlias
@@ -31,7 +31,6 @@ from backstay.catalog.fields.base import FieldBase
 from backstay.catalog.patterns import generate
 from backstay.errors import BadRequest, Fault
 from backstay.plans.dialects.base import Dialect
-from backstay.plans.params import Statement
 from backstay.records.check import MISSING_COLLECTION, MISSING_RECORDS
 from backstay.records.draft import Draft, RecordValues
 from backstay.records.query import Body, RecordCall
@@ -52,9 +51,6 @@ VALUES_MAX = 30_000
 """Values in one statement; SQLite takes 32,766, PostgreSQL and MySQL 65,535."""
 HASHED_TOGETHER = 16
 """Passwords that are hashed at a time: enough for every thread of the hasher, few enough for its queue."""
-_BEGIN = Statement("SAVEPOINT batch")
-_BACK = Statement("ROLLBACK TO SAVEPOINT batch")
-_END = Statement("RELEASE SAVEPOINT batch")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -68,6 +64,10 @@ async def open_bulk(store: Store, writer: Writer, call: RecordCall) -> AsyncIter
         raise BadRequest(VIEW_REFUSED)
     async with held(store, limited=False) as tx:
         yield Bulk(store.dialect, writer, call, tx)
+
+
+class _RefusedLaterError(Exception):
+    """Ends a try to insert a batch, which is begun again without the row that was refused."""
 
 
 class _Column(msgspec.Struct, frozen=True, eq=False):
@@ -126,16 +126,18 @@ class Bulk:
             found = self._check(values)
             if found:
                 faults[index] = found
-        await self._tx.execute(_BEGIN)
-        while await self._insert_valid(records, faults):
-            await self._tx.execute(_BACK)
-        await self._tx.execute(_END)
+        is_done = False
+        while not is_done:
+            with suppress(_RefusedLaterError):
+                async with self._tx.savepoint():
+                    await self._insert_valid(records, faults)
+                is_done = True
         return [(index, msgspec.to_builtins(faults[index])) for index in sorted(faults)]
 
-    async def _insert_valid(self, records: Sequence[RecordValues], faults: _FaultsByRow) -> bool:
-        """Insert the rows which have no faults so far; tell whether it must be done again.
+    async def _insert_valid(self, records: Sequence[RecordValues], faults: _FaultsByRow) -> None:
+        """Insert the rows which have no faults so far.
 
-        It must when a row was refused that another row of the batch may lead to.
+        Raises _RefusedLaterError when a row was refused that another row of the batch may lead to.
         """
         known = -1
         while known < len(faults):
@@ -148,7 +150,8 @@ class Bulk:
         await self._insert(
             {index: values for index, values in enumerate(records) if index not in faults}, faults
         )
-        return self._leads_to_itself and len(faults) > known
+        if self._leads_to_itself and len(faults) > known:
+            raise _RefusedLaterError
 
     def _values(self, row: Body, stamp: str) -> RecordValues:
         """Return what a row makes of a new record."""
@@ -210,9 +213,9 @@ class Bulk:
             for values in records.values()
         ]
         try:
-            await self._insert_together(rows)
+            async with self._tx.savepoint():
+                await self._insert_together(rows)
         except UniqueViolation:
-            await self._tx.execute(_BACK)
             for (index, values), row in zip(records.items(), rows, strict=True):
                 found = await self._insert_one(values, row)
                 if found:
@@ -230,7 +233,8 @@ class Bulk:
 
     async def _insert_one(self, values: RecordValues, row: Sequence[DbValue]) -> dict[str, Fault]:
         try:
-            await self._tx.execute(self._rows.insert, row)
+            async with self._tx.savepoint():
+                await self._tx.execute(self._rows.insert, row)
         except UniqueViolation:
             draft = Draft(self._call.collection, values, None, set(), {}, {})
             return await find_duplicates(self._tx, self._dialect, self._writer.book, draft)
@@ -247,7 +251,8 @@ class Bulk:
             hashes = await asyncio.gather(*map(self._writer.prepare, calls))
             for index, (call, hashed) in enumerate(zip(calls, hashes, strict=True), start):
                 try:
-                    await self._writer.create_within(self._tx, call, hashed)
+                    async with self._tx.savepoint():
+                        await self._writer.create_within(self._tx, call, hashed)
                 except BadRequest as exc:
                     refused.append(
                         (index, msgspec.to_builtins(exc.faults) or {"": {"message": CREATE_FAILED}})

@@ -74,19 +74,20 @@ def creation(table: sa.Table, dialect: SqlDialect) -> Iterator[str]:
         yield str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect))
 
 
-_COLUMNS_OF = {
+COLUMNS_OF = {
     "sqlite": Statement("SELECT name FROM pragma_table_info(?)"),
     "postgresql": Statement(
         "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
     ),
 }
+"""By the name of the dialect, what gives the columns of a table; none where it is not there."""
 
 
 async def prepare(tx: Transaction, dialect: Dialect, table: sa.Table) -> None:
     """Make a table with its indexes, or add the columns that an older site's lacks; its rows stay."""
     create, *indexes = creation(table, dialect.sql)
     await tx.execute(Statement(create))
-    known = {row[0] for row in await tx.fetch(_COLUMNS_OF[dialect.name], [table.name])}
+    known = {row[0] for row in await tx.fetch(COLUMNS_OF[dialect.name], [table.name])}
     for column in table.columns:
         if column.name not in known:
             definition = CreateColumn(column).compile(dialect=dialect.sql)
