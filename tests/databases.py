@@ -29,10 +29,11 @@ class Databases:
         self._made: dict[Path, str] = {}
 
     def of(self, data: Path) -> str:
-        """Return the connection string for a data folder, '' for SQLite; its database is empty the first time."""
+        """Return the connection string for a data folder, '' for SQLite; its database is as empty as the folder."""
         if not self.is_on:
             return ""
-        if data not in self._made:
+        data = data.absolute()
+        if data not in self._made or not data.exists():
             self._create(data)
         return url_of(self._made[data])
 
@@ -46,6 +47,7 @@ class Databases:
     def copy(self, source: Path, target: Path) -> None:
         """Copy a site that nobody has open."""
         shutil.copytree(source, target)
+        source, target = source.absolute(), target.absolute()
         if source in self._made:
             self.drop(target)
             self._create(target, self._made[source])

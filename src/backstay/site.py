@@ -6,10 +6,14 @@ knows it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import Context
 from datetime import UTC, datetime
 from pathlib import Path
+
+import sqlalchemy as sa
 
 from backstay.accounts.codes import Codes
 from backstay.accounts.delays import Delays
@@ -33,7 +37,7 @@ from backstay.catalog.system import first_collections
 from backstay.collections.changes import Body, Changes
 from backstay.collections.view_files import ViewFiles
 from backstay.duties import duties
-from backstay.errors import BadRequest, NotFound, SetupError
+from backstay.errors import BadRequest, NotFound
 from backstay.files import FileStore, Keeper, LocalStore
 from backstay.files.incoming import Incoming
 from backstay.files.thumbs import Thumbs
@@ -41,11 +45,13 @@ from backstay.jobs import Jobs, Schedules
 from backstay.jobs.schedules import TABLE as SCHEDULE_TABLE
 from backstay.mail import Layout, PostOffice
 from backstay.moments import Moments
+from backstay.moving import into_file
 from backstay.oauth2 import Exchange
 from backstay.oauth2.avatars import Avatars
 from backstay.outbound import Outbound
 from backstay.outbox import Outbox
 from backstay.outbox.ledger import Ledger
+from backstay.outbox.statements import TABLE as OUTBOX_TABLE
 from backstay.outbox.table import prepare as prepare_outbox
 from backstay.pages import Pages
 from backstay.plans.params import Statement
@@ -68,14 +74,16 @@ from backstay.stores.catalog import (
     save_collection,
     select_collections,
 )
-from backstay.stores.joined import joined
 from backstay.stores.databases import ddl_for, open_store
+from backstay.stores.joined import joined
 from backstay.stores.tables import prepare as prepare_table
 
 MAIL_FOLDER = "mails"
 STORAGE_FOLDER = "storage"
 INCOMING_FOLDER = ".incoming"
 PAGE_ROWS = 5000
+KEPT_TABLES = (RECENT_TABLE, SCHEDULE_TABLE, OUTBOX_TABLE)
+"""What a site keeps beside collections, settings and records, and takes along when it moves."""
 SELECT_SETTINGS = Statement("SELECT value FROM _params WHERE id = 'settings'")
 SAVE_SETTINGS = Statement(
     "INSERT INTO _params (id, value, created, updated) VALUES ('settings', ?, ?, ?) "
@@ -247,7 +255,9 @@ class Site:
         known = await self.store.fetch(SELECT_VERSION)
         current = int(known[0][0]) if known else 0
         if current != self.catalog.version or not len(self.catalog):
-            self.catalog = read_catalog(await self.store.fetch(select_collections(self.store.dialect)), current)
+            self.catalog = read_catalog(
+                await self.store.fetch(select_collections(self.store.dialect)), current
+            )
         kept = await self.store.fetch(SELECT_SETTINGS)
         if kept and kept[0][0] != self._settings_text:
             self._settings_text = kept[0][0]
@@ -275,6 +285,20 @@ class Site:
             return settings
 
         return await self.store.write(job)
+
+    async def snapshot(self, path: Path, more: Sequence[sa.Table] = ()) -> None:
+        """Write all that is committed into a new SQLite database at `path`; it appears whole or not at all.
+
+        more: tables that whoever asks keeps beside the site's own
+
+        Raises OSError when it can't be written.
+        """
+        if self.store.dialect.name == "sqlite":
+            await self.store.snapshot(path)
+            return
+        copying = into_file(self.store.fetch, self.store.dialect, path, [*KEPT_TABLES, *more])
+        # What is committed is wanted, not what a transaction of the caller's has written so far.
+        await asyncio.create_task(copying, context=Context())
 
     def _take_settings(self, settings: Settings, text: str) -> None:
         self.settings, self._settings_text = settings, text

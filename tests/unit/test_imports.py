@@ -30,6 +30,7 @@ LADDER = (
         "demo",
         "jobs",
         "mail",
+        "moving",
         "oauth2",
         "openapi",
         "pages",

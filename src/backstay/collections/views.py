@@ -226,9 +226,9 @@ def _with_known_ids(fields: Iterable[Field], old: Iterable[Field]) -> tuple[Fiel
 
 async def _ids_error(tx: Transaction, query: str) -> str | None:
     """Tell whether the query gives a record without an id, or two with the same."""
-    source = f"FROM (\n{query}\n)"
+    source = f"FROM (\n{tx.dialect.owner_sql(query)}\n) AS q"
     checks = (
-        (f"SELECT 1 {source} WHERE id IS NULL OR id = '' LIMIT 1", EMPTY_IDS),
+        (f"SELECT 1 {source} WHERE id IS NULL OR CAST(id AS TEXT) = '' LIMIT 1", EMPTY_IDS),
         (f"SELECT 1 {source} GROUP BY CAST(id AS TEXT) HAVING count(*) > 1 LIMIT 1", SAME_IDS),
     )
     try:

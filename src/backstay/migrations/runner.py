@@ -7,6 +7,7 @@ between. Expand, then contract: with a data step, what loses data is done after 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -165,9 +166,11 @@ class _Change:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         folder = self._site.data / SNAPSHOTS_FOLDER
         for left in folder.glob(".*.part*"):
-            left.unlink()  # of a process that died in it, and its journal; only one changes the schema at a time
+            shutil.rmtree(
+                left
+            ) if left.is_dir() else left.unlink()  # of a process that died in it, and its journal; only one changes the schema at a time
         path = folder / f"{stamp}_{label}.db"
-        await self._site.store.snapshot(path)
+        await self._site.snapshot(path, [TABLE])
         return path
 
     async def make(self, migration: Migration) -> None:

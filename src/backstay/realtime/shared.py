@@ -34,7 +34,13 @@ READ_MAX = 500
 TABLES = (
     system_table("_events", counter("seq"), text("payload"), seconds("created"), is_counted=True),
     system_table(
-        "_streams", key("id"), text("process"), text("address"), text("viewer"), flag("oauth2"), seconds("expires")
+        "_streams",
+        key("id"),
+        text("process"),
+        text("address"),
+        text("viewer"),
+        flag("oauth2"),
+        seconds("expires"),
     ),
 )
 _ADD = Statement("INSERT INTO _events (payload, created) VALUES (?, ?)")

@@ -83,7 +83,7 @@ class PostgresqlDdl(Ddl):
             f"{_as_kind(f'q.{column}', kind)} AS {self._quote(name)}"
             for column, kind, name in zip(inner, kinds, names, strict=True)
         )
-        query = collection.viewQuery.strip().rstrip(";")
+        query = DIALECT.owner_sql(collection.viewQuery.strip().rstrip(";"))
         return (
             f"CREATE VIEW {self._quote(collection.name)} AS SELECT {typed}{VIEW_HEAD}{query}{VIEW_TAIL}"
             f" AS q ({', '.join(inner)})"
@@ -128,6 +128,10 @@ class PostgresqlDdl(Ddl):
             name = f'(lower({name} COLLATE "C"))'
         return f"{name} {column.sort}".rstrip()
 
+    def count_from_here(self, table: str, column: str) -> str:
+        place = f"pg_get_serial_sequence({self._text(table)}, {self._text(column)})"
+        return f"SELECT setval({place}, (SELECT max({self._quote(column)}) FROM {self._quote(table)}))"
+
     def drop_index(self, text: str) -> str:
         return f"DROP INDEX IF EXISTS {self._quote(index_name(text))}"
 
@@ -140,9 +144,7 @@ class PostgresqlDdl(Ddl):
             value = f"_list_of({name})"
         else:
             type, default = _TEXT, "''"
-            value = (
-                f"CASE WHEN json_typeof({name}) = 'array' THEN coalesce({name} ->> -1, '') ELSE {name} #>> '{{}}' END"
-            )
+            value = f"CASE WHEN json_typeof({name}) = 'array' THEN coalesce({name} ->> -1, '') ELSE {name} #>> '{{}}' END"
         return [
             f"ALTER TABLE {owner} ALTER COLUMN {name} DROP DEFAULT",
             f"ALTER TABLE {owner} ALTER COLUMN {name} TYPE {type} USING ({value})",
@@ -159,5 +161,3 @@ def _as_kind(column: str, kind: Kind) -> str:
         case Kind.LIST | Kind.JSON:
             return f"to_json({column})"
     return f'CAST({column} AS text) COLLATE "C"'
-
-

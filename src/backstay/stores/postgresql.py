@@ -18,7 +18,8 @@ from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection, Error
+from psycopg import Error
+from psycopg.errors import DuplicateTable, UniqueViolation
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from backstay.catalog.fields import DbValue
@@ -128,7 +129,7 @@ class PostgresqlTransaction:
         self._check_open()
         try:
             async with self.savepoint():
-                raise _Looked(await look_at(self._link, query))
+                raise _Looked(await look_at(self._link, DIALECT.owner_sql(query)))
         except _Looked as looked:
             return looked.shape
         except Error as exc:
@@ -210,8 +211,7 @@ class PostgresqlStore:
         """Connect, make what writing needs, start the writer. Raises psycopg.Error when that can't be done."""
         link = await connect(self.url, timeout_s=self.options.write_wait_s)
         try:
-            await link.command(TABLE)
-            await link.command(FIRST_ROW)
+            await _make_table(link)
             self._channel = await link.text("SELECT 'backstay_' || current_schema()")
         finally:
             await link.close()
@@ -377,6 +377,15 @@ class PostgresqlStore:
             except Error:
                 await self._link.close()
                 self._link = None
+
+
+async def _make_table(link: Link) -> None:
+    """Make the row that writers lock; of two processes that do so at once, one is refused, and finds it made."""
+    try:
+        await link.command(TABLE)
+    except (UniqueViolation, DuplicateTable):
+        await link.command(TABLE)
+    await link.command(FIRST_ROW)
 
 
 def _give_up(group: list[_Waiting], exc: Exception) -> None:

@@ -142,6 +142,8 @@ async def connect(url: str, *, timeout_s: float) -> Link:
     )
     cursor = await connection.execute("SELECT pg_backend_pid()")
     row = await cursor.fetchone()
-    is_direct = row is not None and row[0] == connection.info.backend_pid  # a pooler tells a number of its own
+    is_direct = (
+        row is not None and row[0] == connection.info.backend_pid
+    )  # a pooler tells a number of its own
     set_up(connection, is_direct=is_direct)
     return Link(connection, is_direct=is_direct)

@@ -155,6 +155,10 @@ class Ddl:
         """Return what drops the index which `text` creates."""
         return f"DROP INDEX IF EXISTS {self._quote(index_name(text))}"
 
+    def count_from_here(self, table: str, column: str) -> str:
+        """Return what lets a counter go on after the numbers that were put in by hand."""
+        return f"SELECT max({self._quote(column)}) FROM {self._quote(table)}"  # SQLite does so by itself
+
     def rename_table(self, old: str, new: str) -> str:
         return f"ALTER TABLE {self._quote(old)} RENAME TO {self._quote(new)}"
 

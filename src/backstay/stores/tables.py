@@ -40,7 +40,7 @@ def key(name: str) -> sa.Column[object]:
 
 def counter(name: str) -> sa.Column[object]:
     """Describe the number that a row gets by itself."""
-    return sa.Column(name, _NUMBER, sa.Identity(always=True), primary_key=True)
+    return sa.Column(name, _NUMBER, sa.Identity(always=False), primary_key=True)
 
 
 def text(name: str, default: str | None = None) -> sa.Column[object]:
@@ -77,7 +77,7 @@ def creation(table: sa.Table, dialect: SqlDialect) -> Iterator[str]:
 COLUMNS_OF = {
     "sqlite": Statement("SELECT name FROM pragma_table_info(?)"),
     "postgresql": Statement(
-        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped"
+        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(quote_ident(?)) AND attnum > 0 AND NOT attisdropped"
     ),
 }
 """By the name of the dialect, what gives the columns of a table; none where it is not there."""

@@ -18,10 +18,11 @@ from backstay.catalog.compare import diff, same
 from backstay.catalog.operations import replay
 from backstay.migrations.data import Data
 from backstay.migrations.runner import apply_migration
-from backstay.plans.params import Statement
+from backstay.plans.dialects.postgresql import ROW_ORDER
 from backstay.site import Site, open_site
 from backstay.stores.base import Transaction
 from backstay.stores.catalog import load_catalog
+from backstay.stores.tables import COLUMNS_OF
 
 VALUES: dict[str, Any] = {
     "text": "kept",
@@ -70,8 +71,8 @@ async def values(site: Site) -> dict[tuple[str, str], Any]:
 
 
 async def columns(site: Site, collection: Collection) -> set[str]:
-    rows = await site.store.fetch(Statement(f"SELECT name FROM pragma_table_info('{collection.name}')"))
-    return {row[0] for row in rows}
+    rows = await site.store.fetch(COLUMNS_OF[site.store.dialect.name], [collection.name])
+    return {row[0] for row in rows} - {ROW_ORDER}
 
 
 def as_list(value: Any) -> list[Any]:

@@ -34,7 +34,7 @@ from sqlalchemy import (
     func,
     literal_column,
 )
-from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.postgresql.base import RESERVED_WORDS, PGDialect
 
 from backstay.catalog.fields import Kind
 from backstay.plans.dialects import times
@@ -43,7 +43,8 @@ from backstay.plans.dialects.typed import TypedDialect
 
 ROW_ORDER = "@rowid"
 _QUOTED_TEXT = re.compile(r"('(?:[^']|'')*')")
-_QUOTED_NAME = re.compile(r"`((?:[^`]|``)+)`|\[([^\]]+)\]")
+_NAME = re.compile(r'"(?:[^"]|"")*"|`((?:[^`]|``)+)`|\[([^\]]+)\]|\b([A-Za-z_]\w*)\b(?!\s*\()')
+"""A name in quotes of either kind, or a word that is no function."""
 _EXACT_MAX = 9e18
 """Whole numbers below it fit bigint, which prints them without an exponent."""
 
@@ -72,7 +73,7 @@ class PostgresqlDialect(TypedDialect):
 
     def owner_sql(self, text: str) -> str:
         parts = _QUOTED_TEXT.split(text)
-        return "".join(part if part.startswith("'") else _QUOTED_NAME.sub(_requoted, part) for part in parts)
+        return "".join(part if part.startswith("'") else _NAME.sub(_requoted, part) for part in parts)
 
     def value(self, param: Expression, kind: Kind) -> Expression:
         match kind:
@@ -187,7 +188,13 @@ class PostgresqlDialect(TypedDialect):
 
 
 def _requoted(found: re.Match[str]) -> str:
-    return '"' + (found[1] or found[2]).replace("``", "`").replace('"', '""') + '"'
+    """Return a name in the standard's quotes: words of both cases as well, which PostgreSQL would read in lower case."""
+    word = found[3]
+    if found[0].startswith('"') or (
+        word and (word in {word.lower(), word.upper()} or word.lower() in RESERVED_WORDS)
+    ):
+        return found[0]
+    return '"' + (word or found[1] or found[2]).replace("``", "`").replace('"', '""') + '"'
 
 
 def _unquoted(value: Expression) -> Expression:
