@@ -17,6 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite")
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    mark = item.get_closest_marker("sqlite_only")
+    if mark is not None and item.config.getoption("database") != "sqlite":
+        pytest.skip(f"SQLite only: {mark.args[0]}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _database(request: pytest.FixtureRequest) -> Iterator[None]:
     DATABASES.is_on = request.config.getoption("database") == "postgresql"

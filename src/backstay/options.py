@@ -39,6 +39,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     address: Address
     data: Path
     site: Path
+    database: str = ""
+    """`postgresql://...`; '' for SQLite in the data folder."""
     workers: int = 1
     origins: tuple[str, ...] = (DEFAULT_ORIGINS,)
     app: str = ""
@@ -55,10 +57,16 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_folder(
-        cls, data: Path, *, site: Path | None = None, origins: tuple[str, ...] = (DEFAULT_ORIGINS,)
+        cls,
+        data: Path,
+        *,
+        site: Path | None = None,
+        database: str = "",
+        origins: tuple[str, ...] = (DEFAULT_ORIGINS,),
     ) -> ServeOptions:
         """Return options for a data folder, for who serves the application with another server."""
-        return cls(address=parse_address(DEFAULT_HTTP), data=data, site=site or data.parent, origins=origins)
+        address = parse_address(DEFAULT_HTTP)
+        return cls(address=address, data=data, site=site or data.parent, database=database, origins=origins)
 
 
 def parse_address(text: str) -> Address:

@@ -131,7 +131,8 @@ class Site:
         self._open_files(store, incoming)
         self.viewers = Viewers(store, self.book)
         self._open_accounts(store)
-        channel = SharedChannel(store) if shared else LocalChannel()
+        is_shared = shared or store.dialect.name != "sqlite"  # a server has more clients than this process
+        channel = SharedChannel(store) if is_shared else LocalChannel()
         self.realtime = Broker(channel, EventReader(store), self._viewer_of, self._fresh_catalog)
         self.writer.observers.add(self.realtime)
         self.changes = Changes(store, self.writer, self._publish)

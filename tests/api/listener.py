@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from starlette.types import Message
 
+from backstay.realtime import SharedChannel
 from tests.api.site import Answer, Served
 
 DEADLINE_S = 10.0
@@ -133,5 +134,7 @@ async def quiet(site: Served) -> None:
     """Wait until all that has happened by now has been told."""
     broker = site.site.realtime
     async with asyncio.timeout(DEADLINE_S):
+        if isinstance(broker.channel, SharedChannel):
+            await broker.channel.caught_up()
         while not broker.is_quiet:
             await asyncio.sleep(0)

@@ -244,7 +244,7 @@ async def test_codes_and_begun_sign_ins_that_are_over_are_cleared_away(own: Own,
 
 
 ADD_MFA = Statement(
-    "INSERT INTO _mfas (id, collectionRef, recordRef, method, created, updated) "
+    'INSERT INTO _mfas (id, "collectionRef", "recordRef", method, created, updated) '
     "VALUES (?, ?, 'x', 'password', ?, ?)"
 )
 

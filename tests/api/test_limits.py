@@ -41,7 +41,9 @@ RECORDS = "/api/collections/posts/records"
 def no_sql(site: Served) -> Iterator[None]:
     """Fail when a statement over records runs meanwhile."""
     store = site.site.store
-    assert isinstance(store, SqliteStore)
+    if not isinstance(store, SqliteStore):
+        yield  # what is refused before any statement is seen on SQLite
+        return
     seen: list[str] = []
 
     def note(_: object, sql: str, __: object) -> bool:
@@ -198,7 +200,7 @@ async def test_expanded_records(site: Served) -> None:
     posts = 60
     each = EXPAND_RECORDS_MAX // posts + 1
     await fill(site, "posts", posts, status="'open'")
-    await fill(site, "comments", posts * each, post=f"printf('%015d', n % {posts} + 1)")
+    await fill(site, "comments", posts * each, post=f"substr(CAST({10**15} + n % {posts} + 1 AS TEXT), 2)")
     assert (
         await site.list("posts", expand="comments_via_post", perPage=posts - 1, skipTotal=1)
     ).status == 200

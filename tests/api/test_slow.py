@@ -33,7 +33,7 @@ async def fill(site: Served, collection: str, count: int, **values: str) -> None
     expressions = "".join(f", {value}" for value in values.values())
     sql = (
         f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count}) "
-        f"INSERT INTO {collection} (id{names}) SELECT printf('%015d', n){expressions} FROM numbers"
+        f"INSERT INTO {collection} (id{names}) SELECT substr(CAST({10**15} + n AS TEXT), 2){expressions} FROM numbers"
     )
 
     async def job(tx: Transaction) -> None:

@@ -19,6 +19,7 @@ from backstay.cli.files import files
 from backstay.cli.import_pocketbase import import_pocketbase
 from backstay.cli.import_rows import import_group
 from backstay.cli.jobs import jobs
+from backstay.cli.move import move
 from backstay.cli.new import new
 from backstay.cli.schema import schema
 from backstay.cli.serve import serve
@@ -42,7 +43,7 @@ def backstay(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (serve, worker, superuser, import_group, files, jobs, schema, new, demo):
+for _command in (serve, worker, superuser, import_group, files, jobs, schema, move, new, demo):
     backstay.add_command(_command)
 import_group.add_command(import_pocketbase)
 

@@ -9,7 +9,14 @@ from pathlib import Path
 import click
 
 from backstay.cli.serve import serve_until_stopped
-from backstay.cli.settings import data_option, http_option, origins_option, read_options, workers_option
+from backstay.cli.settings import (
+    data_option,
+    database,
+    http_option,
+    origins_option,
+    read_options,
+    workers_option,
+)
 
 DEMO_DATA = "demo/data"
 
@@ -68,7 +75,7 @@ def _load(data: Path) -> int:
         return 0
 
     async def load() -> Loaded:
-        async with open_site(data) as site:
+        async with open_site(data, database=database()) as site:
             return await load_demo(site, data)
 
     click.echo(f"Loading the world's countries and cities into {data}/ …")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from backstay.cli.settings import data_folder, data_option, json_option
+from backstay.cli.settings import data_folder, data_option, database, json_option, usable
 from backstay.errors import SetupError
-from backstay.folders import check_data_folder
 
 if TYPE_CHECKING:
     from backstay.settings import Settings
@@ -39,7 +38,7 @@ def move(target: str, data: str | None, as_json: bool) -> None:
     import asyncio
 
     folder = data_folder(data)
-    check_data_folder(folder)
+    usable(folder)
     copied = asyncio.run(_move(folder, target))
     where = "the bucket" if target == "s3" else "the folder"
     click.echo(
@@ -58,7 +57,7 @@ def check(data: str | None, deletes: bool, as_json: bool) -> None:
     import asyncio
 
     folder = data_folder(data)
-    check_data_folder(folder)
+    usable(folder)
     orphans, missing = asyncio.run(_check(folder, deletes=deletes))
     if as_json:
         click.echo(json.dumps({"orphans": orphans, "missing": missing, "deleted": deletes}))
@@ -76,7 +75,7 @@ async def _move(folder: Path, target: str) -> int:
     from backstay.files.s3 import S3Store
     from backstay.site import open_site
 
-    async with open_site(folder) as site:
+    async with open_site(folder, database=database()) as site:
         _check_target(site, target)
         bucket = S3Store(site.settings.s3)
         local: LocalStore = site.local_files
@@ -120,7 +119,7 @@ def _using(settings: Settings, target: str) -> Settings:
 async def _check(folder: Path, *, deletes: bool) -> tuple[list[str], list[str]]:
     from backstay.site import open_site
 
-    async with open_site(folder) as site:
+    async with open_site(folder, database=database()) as site:
         store = await site.files()
         there = {key for key in await store.names("") if not key.startswith(".") and "/thumbs_" not in key}
         named = await site.named_files()

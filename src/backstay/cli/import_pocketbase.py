@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from backstay.cli.settings import data_folder, data_option, json_option
+from backstay.cli.settings import data_folder, data_option, database, json_option
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -36,9 +36,27 @@ def import_pocketbase(pb_data: Path, data: str | None, default_settings: bool, a
     bars = Bars()
     try:
         taken = take_over(pb_data, out, bars, default_settings=default_settings)
+        if database():
+            _move_on(out)
     finally:
         bars.end()
     click.echo(_summary(taken, out) if as_json else _sentences(taken, out))
+
+
+def _move_on(out: Path) -> None:
+    """Take what was imported to the database that was asked for; the folder keeps the files."""
+    import asyncio
+
+    from backstay.cli.move import Bar, move_site
+    from backstay.stores.databases import DATABASE_FILE
+
+    bar = Bar()
+    try:
+        asyncio.run(move_site(out, "", database(), bar))
+    finally:
+        bar.end()
+    for left in out.glob(f"{DATABASE_FILE}*"):
+        left.unlink()
 
 
 class Bars:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstay.cli.settings import data_folder, data_option, json_option
+from backstay.cli.settings import data_folder, data_option, database, json_option
 from backstay.errors import RequestError
 from backstay.faults import setup_error
 from backstay.folders import ensure_data_folder
@@ -125,7 +125,7 @@ def _import(source: Source, into: str, *, skip_errors: bool, data: str | None, a
     account = Account(into)
 
     async def run() -> Outcome:
-        async with load(ServeOptions.of_folder(folder)).open() as site:
+        async with load(ServeOptions.of_folder(folder, database=database())).open() as site:
             return await load_file(site, source, into, steps=account, skip_errors=skip_errors)
 
     began_s = time.perf_counter()

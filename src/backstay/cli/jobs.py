@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from backstay.cli.settings import data_folder, data_option, json_option
+from backstay.cli.settings import data_folder, data_option, database, json_option, usable
 from backstay.errors import SetupError
-from backstay.folders import check_data_folder
 
 if TYPE_CHECKING:
     from backstay.outbox.ledger import Count, Entry, Ledger, Outcome
@@ -118,12 +117,12 @@ def _with_ledger(data: str | None, act: Callable[[Ledger], Awaitable[T]]) -> T:
     import asyncio
 
     folder = data_folder(data)
-    check_data_folder(folder)
+    usable(folder)
 
     async def run() -> T:
         from backstay.site import open_site
 
-        async with open_site(folder) as site:
+        async with open_site(folder, database=database()) as site:
             return await act(site.ledger)
 
     return asyncio.run(run())

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstay.cli.settings import data_option, json_option
+from backstay.cli.settings import data_option, database, json_option, usable
 from backstay.errors import SetupError
-from backstay.folders import check_data_folder, check_site_folder, ensure_data_folder
+from backstay.folders import check_site_folder, ensure_data_folder
 
 if TYPE_CHECKING:
     from backstay.catalog.operations import Operation
@@ -119,7 +119,7 @@ def ship(site: str) -> None:
 def _data(site: str, data: str | None) -> Path:
     folder = Path(data) if data else Path(site) / "data"
     check_site_folder(Path(site))
-    check_data_folder(folder)
+    usable(folder)
     return folder
 
 
@@ -131,7 +131,7 @@ async def _status(site_folder: Path, data: Path) -> dict[str, list[str]]:
     from backstay.site import open_site
 
     schema = load_schema(site_folder, declared_in_code(site_folder))
-    async with open_site(data) as site:
+    async with open_site(data, database=database()) as site:
         where = await standing(site, schema)
         differences = [str(item) for item in diff(site.catalog, target(site.catalog, schema.classes))]
     names = {name: list(getattr(where, name)) for name in ("applied", "pending", "changed", "missing")}
@@ -147,7 +147,7 @@ async def _diff(site_folder: Path, data: Path) -> list[dict[str, Any]]:
     from backstay.site import open_site
 
     schema = load_schema(site_folder, declared_in_code(site_folder))
-    async with open_site(data) as site:
+    async with open_site(data, database=database()) as site:
         pending = (await standing(site, schema)).pending
         steps = [(item.name, item.operations) for item in schema.migrations if item.name in pending]
         try:
@@ -179,7 +179,7 @@ async def _apply(site_folder: Path, data: Path, *, allow_drop: bool) -> Told:
     from backstay.migrations.start import bring_up
     from backstay.site import open_site
 
-    async with open_site(data) as site:
+    async with open_site(data, database=database()) as site:
         return await bring_up(site, site_folder, allow_drop=allow_drop, more=declared_in_code(site_folder))
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from backstay.folders import check_site_folder, ensure_data_folder
+from backstay.folders import check_data_folder, check_site_folder, ensure_data_folder
 from backstay.options import (
     DEFAULT_HTTP,
     DEFAULT_ORIGINS,
@@ -19,6 +19,7 @@ from backstay.options import (
     parse_workers,
 )
 
+_DATABASE = "backstay.database"
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 http_option = click.option(
@@ -67,8 +68,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 
 def data_option(default: str) -> Callable[[Command], Command]:
-    """Return the `--data` option; `default` is what help says it is when not given."""
-    return click.option(
+    """Return the options `--data` and `--database`, which say where a site's data is.
+
+    default: what help says that `--data` is when not given
+
+    A command gets `data`, and asks `database()` for the other one.
+    """
+    folder = click.option(
         "--data",
         metavar="DIR",
         default=None,
@@ -77,6 +83,36 @@ def data_option(default: str) -> Callable[[Command], Command]:
         show_default=default,
         help="The folder of the database and the files.",
     )
+    elsewhere = click.option(
+        "--database",
+        metavar="URL",
+        default="",
+        envvar="BACKSTAY_DATABASE",
+        show_envvar=True,
+        show_default="SQLite in the data folder",
+        expose_value=False,
+        callback=_remember_database,
+        help="The database: postgresql://USER:PASSWORD@HOST/NAME.",
+    )
+    return lambda command: folder(elsewhere(command))
+
+
+def _remember_database(context: click.Context, _: click.Parameter, value: str) -> None:
+    context.meta[_DATABASE] = value
+
+
+def database() -> str:
+    """Return the database that the command under way works on; '' for SQLite in the data folder."""
+    return str(click.get_current_context().meta.get(_DATABASE, ""))
+
+
+def usable(folder: Path) -> Path:
+    """Return the data folder of a site that was started before. Raises SetupError when it was not.
+
+    A machine beside others on one database may have none yet; then it is made.
+    """
+    (ensure_data_folder if database() else check_data_folder)(folder)
+    return folder
 
 
 def read_options(
@@ -100,6 +136,7 @@ def read_options(
         app=site if is_module else "",
         site=folder,
         data=Path(data) if data else folder / "data",
+        database=database(),
         workers=parse_workers(workers),
         origins=parse_origins(origins),
         jobs=jobs,

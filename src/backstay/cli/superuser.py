@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import click
 
-from backstay.cli.settings import data_folder, data_option, json_option
+from backstay.cli.settings import data_folder, data_option, database, json_option
 from backstay.errors import NotFound, RequestError, SetupError
 from backstay.faults import setup_error
 from backstay.folders import ensure_data_folder
@@ -103,7 +103,7 @@ def _change(verb: str, email: str, password: str, *, data: str | None, as_json: 
     ensure_data_folder(folder)
 
     async def change() -> None:
-        async with open_site(folder) as site:
+        async with open_site(folder, database=database()) as site:
             await site.change_superuser(verb, email, password)
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -41,12 +42,16 @@ Life = Callable[["Backstay"], AbstractAsyncContextManager[None]]
 class Backstay:
     """The application of one site. It is an ASGI application, and has nothing open until its lifespan runs.
 
-    data:    the folder of the database and the files, where `backstay serve` names none
-    origins: web origins whose pages may call the API
+    data:     the folder of the database and the files, where `backstay serve` names none
+    database: `postgresql://...`, '' for SQLite in the data folder; by default what BACKSTAY_DATABASE says
+    origins:  web origins whose pages may call the API
     """
 
-    def __init__(self, *, data: str | Path = "data", origins: Sequence[str] = ("*",)) -> None:
-        self._options = ServeOptions.of_folder(Path(data), origins=tuple(origins))
+    def __init__(
+        self, *, data: str | Path = "data", database: str | None = None, origins: Sequence[str] = ("*",)
+    ) -> None:
+        where = os.environ.get("BACKSTAY_DATABASE", "") if database is None else database
+        self._options = ServeOptions.of_folder(Path(data), database=where, origins=tuple(origins))
         self.hooks = HookBook(self)
         self._endpoints: list[Endpoint] = []
         self._mounts: list[BaseRoute] = []
@@ -227,6 +232,7 @@ class Backstay:
             raise RuntimeError("the site is open already")
         opening = open_site(
             asked.data,
+            database=asked.database,
             shared=asked.shared,
             works=works,
             jobs=asked.jobs,

@@ -165,7 +165,8 @@ async def _run(ask: Ask, items: list[tuple[BatchItem, dict[str, list[Upload]]]])
         answers: list[bytes] = []
         for position, write in enumerate(writes):
             try:
-                answers.append(await _write(ask, tx, write))
+                async with tx.savepoint():  # of a request that is refused nothing is in the way of saying why
+                    answers.append(await _write(ask, tx, write))
             except RequestError as exc:
                 raise Failed(position, exc) from exc
         return answers

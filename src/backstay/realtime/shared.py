@@ -45,9 +45,15 @@ TABLES = (
 )
 _ADD = Statement("INSERT INTO _events (payload, created) VALUES (?, ?)")
 _READ = Statement("SELECT seq, payload FROM _events WHERE seq > ? ORDER BY seq LIMIT ?")
-_LAST = Statement(
-    "SELECT coalesce(max(seq), (SELECT seq FROM sqlite_sequence WHERE name = '_events'), 0) FROM _events"
-)
+_LAST = {
+    "sqlite": Statement(
+        "SELECT coalesce(max(seq), (SELECT seq FROM sqlite_sequence WHERE name = '_events'), 0) FROM _events"
+    ),
+    "postgresql": Statement(
+        "SELECT coalesce(max(seq), pg_sequence_last_value(pg_get_serial_sequence('_events', 'seq')), 0) FROM _events"
+    ),
+}
+"""By the name of the dialect, the number of the last event, which may be forgotten by now."""
 _TRIM = Statement("DELETE FROM _events WHERE created < ?")
 _ANYBODY = Statement("SELECT 1 FROM _streams WHERE expires > ? LIMIT 1")
 _OPEN = Statement(
@@ -135,7 +141,7 @@ class SharedChannel:
 
     async def _read_forever(self, deliver: Deliver) -> None:
         version = -1
-        self._seen = int((await self._store.fetch(_LAST))[0][0])
+        self._seen = int((await self._store.fetch(_LAST[self._store.dialect.name]))[0][0])
         while True:
             try:
                 current = self._store.version()
@@ -152,6 +158,12 @@ class SharedChannel:
             except Exception:  # the database is away for a moment: what was missed is read afterwards
                 log.warning("events can't be read", exc_info=True)
                 await asyncio.sleep(1.0)
+
+    async def caught_up(self) -> None:
+        """Wait until all is delivered that has been published by now."""
+        last = int((await self._store.fetch(_LAST[self._store.dialect.name]))[0][0])
+        while self._seen < last:  # noqa: ASYNC110 - another task reads them
+            await asyncio.sleep(POLL_S)
 
     async def _read(self, deliver: Deliver) -> None:
         while rows := await self._store.fetch(_READ, [self._seen, READ_MAX]):

@@ -29,10 +29,7 @@ async def open_store(data: Path, database: str = "", *, shared: bool = False) ->
 
     Raises SetupError when it can't be used.
     """
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise _bad_folder(data, exc) from exc
+    _make_folder(data)
     scheme = urlsplit(database).scheme
     if not database:
         return await _open_sqlite(data, shared=shared)
@@ -50,6 +47,13 @@ def without_password(database: str) -> str:
     parts = urlsplit(database)
     user, at, host = parts.netloc.rpartition("@")
     return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}{at}{host}", query=""))
+
+
+def _make_folder(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise _bad_folder(data, exc) from exc
 
 
 def _bad_folder(data: Path, exc: OSError) -> SetupError:

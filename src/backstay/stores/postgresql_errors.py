@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import DataError, Error, InterfaceError, OperationalError
 
-from backstay.errors import Unavailable
+from backstay.errors import BadRequest, Unavailable
 from backstay.stores.base import ConstraintViolation, InsufficientStorage, StoreError, UniqueViolation
 
 _NO_ROOM = frozenset({"53100", "53200"})
@@ -35,7 +35,7 @@ def translated(exc: Error) -> BaseException:
     if state in _AWAY or state.startswith(("08", "40")) or is_lost(exc):
         return Unavailable()
     if isinstance(exc, DataError) and not state:
-        return StoreError(f"a value that the database can't hold: {text}")
+        return BadRequest(hint="The database can't store a text with the character U+0000.")
     return StoreError(text)
 
 

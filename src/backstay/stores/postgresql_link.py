@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, DataError
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 
 from backstay.catalog.fields import DbValue
-from backstay.plans.params import Statement
+from backstay.plans.params import MATCHES_NOTHING, Statement
 from backstay.stores.base import Row
 
 PREPARE_AFTER = 3
@@ -60,7 +60,12 @@ class Link:
 
     async def rows(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
         """Return the rows of a statement; none where it gives none."""
-        cursor = await self._execute(statement, values)
+        try:
+            cursor = await self._execute(statement, values)
+        except DataError as exc:
+            if exc.sqlstate:
+                raise
+            cursor = await self._execute(statement, _storable(values))
         return await cursor.fetchall() if cursor.description is not None else []
 
     async def changed(self, statement: Statement, values: Sequence[DbValue]) -> int:
@@ -121,6 +126,11 @@ class Link:
 
     async def close(self) -> None:
         await self.connection.close()
+
+
+def _storable(values: Sequence[DbValue]) -> list[DbValue]:
+    """Return values to look for without U+0000, which no text of PostgreSQL holds: what had it is found nowhere."""
+    return [value.replace("\0", MATCHES_NOTHING) if isinstance(value, str) else value for value in values]
 
 
 def set_up(connection: AsyncConnection[Any], *, is_direct: bool) -> None:

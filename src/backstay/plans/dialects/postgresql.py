@@ -37,11 +37,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.base import RESERVED_WORDS, PGDialect
 
 from backstay.catalog.fields import Kind
+from backstay.errors import BadRequest
 from backstay.plans.dialects import times
 from backstay.plans.dialects.base import Each, Expression, Side, is_index
 from backstay.plans.dialects.typed import TypedDialect
 
 ROW_ORDER = "@rowid"
+PATH_KEYS_MAX = 64
+"""Keys of a path into JSON: each is an operator around the one before, and statements are written recursively."""
 _QUOTED_TEXT = re.compile(r"('(?:[^']|'')*')")
 _NAME = re.compile(r'"(?:[^"]|"")*"|`((?:[^`]|``)+)`|\[([^\]]+)\]|\b([A-Za-z_]\w*)\b(?!\s*\()')
 """A name in quotes of either kind, or a word that is no function."""
@@ -123,6 +126,8 @@ class PostgresqlDialect(TypedDialect):
     def extract(
         self, column: Expression, keys: Sequence[str], const: Callable[[str], Expression]
     ) -> Expression:
+        if len(keys) > PATH_KEYS_MAX:
+            raise BadRequest(hint=f"A path into JSON has at most {PATH_KEYS_MAX} keys with this database.")
         value = column
         for key in keys:
             step = cast(const(key), Integer() if is_index(key) else Text())
