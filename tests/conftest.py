@@ -18,9 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    is_sqlite = item.config.getoption("database") == "sqlite"
     mark = item.get_closest_marker("sqlite_only")
-    if mark is not None and item.config.getoption("database") != "sqlite":
+    if mark is not None and not is_sqlite:
         pytest.skip(f"SQLite only: {mark.args[0]}")
+    if item.get_closest_marker("postgresql_only") and is_sqlite:
+        pytest.skip("PostgreSQL only")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -460,6 +460,7 @@ OLD_TABLE = """CREATE TABLE _outbox (
 OLD_ROW = "INSERT INTO _outbox (topic, payload, due, created) VALUES ('post', '{\"n\": 7}', 1, 1)"
 
 
+@pytest.mark.sqlite_only("older sites are on SQLite")
 async def test_a_site_from_before_opens_and_keeps_what_waits(tmp_path: Path) -> None:
     async with open_site(tmp_path / "data") as site:
         for text in ("DROP TABLE _outbox", OLD_TABLE, OLD_ROW):

@@ -13,7 +13,7 @@ from backstay.collections.views import ViewProbe, ViewShape
 from backstay.plans.params import Statement
 from backstay.stores.base import StoreError, Transaction
 from backstay.stores.catalog import save_collection
-from backstay.stores.schema import Ddl, view_query
+from backstay.stores.schema import Ddl
 
 
 def views_of(catalog: Catalog) -> list[Collection]:
@@ -28,13 +28,16 @@ class StandingViews:
         self._tx = tx
         self._ddl = ddl
         self._aside: dict[str, str] = {}
+        self._before: dict[str, str] = {}
 
     async def broken(self, views: Iterable[Collection]) -> list[Collection]:
         """Return those views which can't be read, since something is gone that they need."""
         found: list[Collection] = []
+        self._before = dict(await self._texts())
         for view in views:
             try:
-                await self._tx.fetch(Statement(self._ddl.look_into(view.name)))
+                async with self._tx.savepoint():
+                    await self._tx.fetch(Statement(self._ddl.look_into(view.name)))
             except StoreError:
                 found.append(view)
         return found
@@ -44,16 +47,17 @@ class StandingViews:
         if not views:
             return
         texts = dict(await self._texts())
-        for view in views:
+        by_name = {view.name: view for view in views}
+        for view in [by_name[name] for name in texts if name in by_name]:
             if view.name in texts:
                 self._aside[view.id] = texts[view.name]
                 await self._run(self._ddl.drop_view(view.name), view.name)
 
     async def put_back(self, views: Iterable[Collection]) -> None:
         """Create views that were put aside as they were, whether they can be read or not."""
-        for view in views:
-            if view.id in self._aside:
-                await self._run(self._aside.pop(view.id), view.name)
+        names = {view.id: view.name for view in views}
+        for id in [id for id in self._aside if id in names]:  # in the order in which they were made
+            await self._run(self._aside.pop(id), names[id])
 
     async def create(self, view: Collection, shape: ViewShape) -> None:
         """Create the view of a collection, whose fields are those of `shape`."""
@@ -87,9 +91,27 @@ class StandingViews:
                     await save_collection(self._tx, changed)
                     catalog = catalog.having(changed)
                     texts.pop(view.name, None)
+        await self._make_missing(probe, [view for view in views_of(catalog) if view.id not in left])
+
+    async def _make_missing(self, probe: ViewProbe, views: Sequence[Collection]) -> None:
+        """Create the views that went together with others from which they read."""
+        there = dict(await self._texts())
+        waiting = [view for view in views if view.name not in there]
+        while waiting:
+            left: list[Collection] = []
+            for view in waiting:
+                shape = await probe.look(self._tx, view.viewQuery, old=view.fields)
+                if shape.error is None:
+                    await self.create(view, shape)
+                else:
+                    left.append(view)
+            if len(left) == len(waiting):
+                raise SchemaFault(f"error in view {left[0].name} - it reads from a view that is gone")
+            waiting = left
 
     async def _followed(self, probe: ViewProbe, view: Collection, text: str) -> tuple[Collection, ViewShape]:
-        query = _renamed_query(view, text)
+        is_same = not text or text == self._before.get(view.name)
+        query = view.viewQuery if is_same else self._renamed_query(view, text)
         shape = await probe.look(self._tx, query, old=view.fields)
         if shape.error is not None:
             raise SchemaFault(f"error in view {view.name} - {shape.error}")
@@ -104,10 +126,9 @@ class StandingViews:
         except StoreError as exc:
             raise SchemaFault(f"error in view {name} - {exc}") from exc
 
-
-def _renamed_query(view: Collection, text: str) -> str:
-    """Return a view's query as the database has rewritten it, with its columns called as before."""
-    given = view_query(text)
-    if given is None or given == view.viewQuery.strip().rstrip(";"):
-        return view.viewQuery
-    return keep_names(given, [field.name for field in view.fields])
+    def _renamed_query(self, view: Collection, text: str) -> str:
+        """Return a view's query as the database has rewritten it, with its columns called as before."""
+        given = self._ddl.view_query(text)
+        if given is None or given == view.viewQuery.strip().rstrip(";"):
+            return view.viewQuery
+        return keep_names(given, [field.name for field in view.fields])

@@ -157,7 +157,10 @@ class Tables:
             await self._run(self._ddl.add_column(table, field), f"failed to add column {field.name}")
 
     async def _rekind(self, plans: Sequence[_Plan]) -> None:
-        """Turn columns into another kind, with all views put aside: these would follow the old column."""
+        """Turn columns into another kind, with all views put aside: these would follow the old column.
+
+        Where a view's text depends on the types of columns, who looks after views makes them anew.
+        """
         if not plans:
             return
         views = await self._tx.fetch(self._ddl.view_texts)
@@ -167,7 +170,7 @@ class Tables:
             for was, is_now in plan.moved.rekinded if plan.moved else ():
                 for text in self._ddl.change_kind(plan.new.name, was, is_now):
                     await self._run(text, f"failed to change column {is_now.name}")
-        for name, text in views:
+        for name, text in views if self._ddl.views_take_any_kind else ():
             await self._run(text, f"failed to restore the view {name}")
 
     async def _index(self, plan: _Plan) -> None:
@@ -176,7 +179,8 @@ class Tables:
         for at, text in plan.new_indexes:
             index = parse_index(text)
             try:
-                await self._tx.execute(Statement(self._ddl.index(text)), long=True)
+                async with self._tx.savepoint():
+                    await self._tx.execute(Statement(self._ddl.index(text)), long=True)
             except StoreError as exc:
                 found = refused(at, index.name if index else "", str(exc))["indexes"]
                 assert not isinstance(found, Fault), "they are keyed by their place"

@@ -52,9 +52,11 @@ class PostgresqlDdl(Ddl):
     """See `Ddl`."""
 
     system_tables = SYSTEM_TABLES
+    views_take_any_kind = False
     view_texts = Statement(
         "SELECT viewname, format('CREATE VIEW %I AS %s', viewname, definition) "
-        "FROM pg_views WHERE schemaname = current_schema()"
+        "FROM pg_views JOIN pg_class ON oid = to_regclass(quote_ident(viewname)) "
+        "WHERE schemaname = current_schema() ORDER BY oid"
     )
 
     def __init__(self) -> None:
@@ -93,9 +95,20 @@ class PostgresqlDdl(Ddl):
         if collection.is_view:
             return super().drop(collection)
         return [
-            f"DROP TABLE IF EXISTS {self._quote(collection.name)}",
+            f"DROP TABLE IF EXISTS {self._quote(collection.name)} CASCADE",
             f"DELETE FROM _counts WHERE collection = {self._text(collection.id)}",
         ]
+
+    def drop_view(self, name: str) -> str:
+        return f"DROP VIEW IF EXISTS {self._quote(name)} CASCADE"
+
+    def drop_column(self, table: str, name: str) -> str:
+        return f"{super().drop_column(table, name)} CASCADE"
+
+    def view_query(self, text: str) -> str | None:
+        _, head, rest = text.partition("FROM (")
+        query, tail, _ = rest.rpartition(") q(c0")
+        return query.strip() if head and tail else None
 
     def create_counter(self, collection: Collection) -> list[str]:
         table, key = self._quote(collection.name), self._text(collection.id)

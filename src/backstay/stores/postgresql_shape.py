@@ -1,9 +1,19 @@
-"""What PostgreSQL says of a query that an owner wrote: its columns, where they come from, and what it reads."""
+"""What PostgreSQL says of a query that an owner wrote: its columns, where they come from, and what it reads.
+
+A view may read the site's own tables, and nothing else: no catalog of the server, which has the passwords of its roles, and
+no function that does more than compute, which could read files, wait, or change something.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
 from backstay.plans.params import Statement
-from backstay.stores.base import QueryColumn, QueryShape
+from backstay.stores.base import QueryColumn, QueryShape, StoreError
 from backstay.stores.postgresql_link import Link
 
 _VIEW = "_looked_at"
@@ -24,9 +34,23 @@ _TYPES = Statement(
 )
 
 
+_CALLED = re.compile(r'"?([A-Za-z_][\w$]*)"?\s*\(')
+_DOES_MORE = Statement(
+    "SELECT proname FROM pg_proc WHERE proname::text = ANY(?) AND (provolatile = 'v' OR proname ~ ?) "
+    "AND proname NOT IN ('random', 'gen_random_uuid', 'clock_timestamp') LIMIT 1"
+)
+_TELLS_MORE = "^(pg_|lo_|dblink|has_|inet_|current_setting|query_|table_|cursor_|schema_|database_|to_reg)"
+"""Functions that look at the server, or at tables that are named in a text."""
+
+
 async def look_at(link: Link, query: str) -> QueryShape:
-    """Return the shape of a query; the caller undoes what this makes. Raises psycopg.Error when it is no query."""
-    await link.command(f'CREATE VIEW "{_VIEW}" AS SELECT * FROM (\n{query}\n) AS q')
+    """Return the shape of a query; the caller undoes what this makes.
+
+    Raises psycopg.Error when it is no query, StoreError when it does more than read the site's tables.
+    """
+    await _refuse_functions(link, query)
+    await link.cursor(f'CREATE VIEW "{_VIEW}" AS SELECT * FROM (\n{query}\n) AS q')
+    await _refuse_tables(link)
     cursor = await link.cursor(f"SELECT * FROM (\n{query}\n) AS q LIMIT 0")
     result, columns = cursor.pgresult, cursor.description or ()
     assert result is not None, "a query has a result"
@@ -37,3 +61,33 @@ async def look_at(link: Link, query: str) -> QueryShape:
         table, name = origins.get((result.ftable(at), result.ftablecol(at)), ("", ""))
         found.append(QueryColumn(column.name, type, table, name))
     return QueryShape(tuple(found), frozenset((row[0], row[1]) for row in await link.rows(_READS, ())))
+
+
+async def _refuse_functions(link: Link, query: str) -> None:
+    if "u&" in query.lower():
+        raise StoreError("a query can't hold escaped names")
+    names = sorted({name.lower() for name in _CALLED.findall(query)})
+    found = await link.rows(_DOES_MORE, ["{" + ",".join(names) + "}", _TELLS_MORE])
+    if found:
+        raise StoreError(f"a query may not call {found[0][0]}(), which does more than compute")
+
+
+async def _refuse_tables(link: Link) -> None:
+    schema = await link.text("SELECT current_schema()")
+    text = await link.text(f'EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM "{_VIEW}"')
+    for node in _nodes(msgspec.json.decode(text)):
+        if node.get("Schema", schema) not in {schema, "pg_catalog"} or (
+            "Relation Name" in node and node.get("Schema") != schema
+        ):
+            raise StoreError(f"a query may not read {node.get('Schema')}.{node.get('Relation Name', '')}")
+
+
+def _nodes(plan: Any) -> Iterator[dict[str, Any]]:
+    """Yield all objects of a plan."""
+    if isinstance(plan, list):
+        for item in plan:
+            yield from _nodes(item)
+    elif isinstance(plan, dict):
+        yield plan
+        for item in plan.values():
+            yield from _nodes(item)

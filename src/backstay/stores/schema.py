@@ -51,10 +51,12 @@ class Ddl:
     """Writes statements that create, change and drop the tables of collections: SQLite's, and what others share.
 
     system_tables: what creates the tables for definitions, settings and counts
+    views_take_any_kind: a view's text stays good when a column that it reads becomes one of another type
     view_texts:    a query for the name and the text of each view; a text follows the tables and columns that are renamed
     """
 
     system_tables: Sequence[str] = _SYSTEM_TABLES
+    views_take_any_kind = True
     view_texts = Statement("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
 
     def __init__(self, dialect: SqlDialect) -> None:
@@ -98,7 +100,10 @@ class Ddl:
         return f"CREATE VIEW {name} AS SELECT {picked}{VIEW_HEAD}{query}{VIEW_TAIL}"
 
     def drop(self, collection: Collection) -> list[str]:
-        """Return what drops a collection's table or view with all that hangs on it."""
+        """Return what drops a collection's table or view with all that hangs on it.
+
+        Views that read from it may go with it: who drops it sees to them.
+        """
         if collection.is_view:
             return [self.drop_view(collection.name)]
         return [
@@ -111,7 +116,13 @@ class Ddl:
         return f"SELECT 1 FROM {self._quote(name)} LIMIT 0"
 
     def drop_view(self, name: str) -> str:
+        """Return what drops a view, where it is there; those that read from it may go with it."""
         return f"DROP VIEW IF EXISTS {self._quote(name)}"
+
+    def view_query(self, text: str) -> str | None:
+        """Return the query in the text of a view that `create_view` made, or None when another made it."""
+        _, head, rest = text.partition(VIEW_HEAD)
+        return rest[: -len(VIEW_TAIL)] if head and rest.endswith(VIEW_TAIL) else None
 
     def truncate(self, collection: Collection) -> str:
         return f"DELETE FROM {self._quote(collection.name)}"
@@ -196,12 +207,6 @@ class Ddl:
 def passing(id: str) -> str:
     """Return a name for a table or column on its way to another name, so that two may swap theirs."""
     return f"_moving_{id}"
-
-
-def view_query(text: str) -> str | None:
-    """Return the query in the text of a view that `create_view` made, or None when another made it."""
-    _, head, rest = text.partition(VIEW_HEAD)
-    return rest[: -len(VIEW_TAIL)] if head and rest.endswith(VIEW_TAIL) else None
 
 
 def index_name(text: str) -> str:

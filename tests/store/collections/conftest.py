@@ -17,6 +17,19 @@ from backstay.plans.request import RequestInfo, Viewer
 from backstay.records.query import ListQuery, RecordCall
 from backstay.site import Site, open_site
 
+SCHEMA = {
+    "sqlite": "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name",
+    "postgresql": """
+        SELECT 'column', table_name, column_name, data_type FROM information_schema.columns
+        WHERE table_schema = 'public' UNION ALL
+        SELECT 'index', indexname, tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' UNION ALL
+        SELECT 'view', viewname, '', definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1, 2, 3""",
+}
+TABLES = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+}
+
 
 class World:
     """A site, as its superuser sees it."""
@@ -81,9 +94,23 @@ class World:
     async def rows(self, sql: str) -> list[Any]:
         return await self.site.store.fetch(Statement(sql))
 
+    async def tables(self) -> list[Any]:
+        """Return the names of all tables."""
+        return await self.rows(TABLES[self.site.store.dialect.name])
+
+    async def indexed(self, index: str) -> str:
+        """Return the name of the table that an index is for."""
+        names = {
+            "sqlite": ("tbl_name", "sqlite_master", "name"),
+            "postgresql": ("tablename", "pg_indexes", "indexname"),
+        }
+        table, source, name = names[self.site.store.dialect.name]
+        [(found,)] = await self.rows(f"SELECT {table} FROM {source} WHERE {name} = '{index}'")
+        return str(found)
+
     async def everything(self) -> Any:
         """Return the whole schema and all definitions, to see that nothing changed."""
-        schema = await self.rows("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+        schema = await self.rows(SCHEMA[self.site.store.dialect.name])
         return schema, await self.rows("SELECT * FROM _collections ORDER BY id"), self.site.catalog.version
 
 

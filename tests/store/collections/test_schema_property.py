@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.store.collections.conftest import World
@@ -101,6 +102,7 @@ async def play(data: Path, seed: int) -> None:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32))
+@pytest.mark.sqlite_only("it looks into SQLite's own tables")
 def test_edited_equals_made_from_scratch(seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder) / "data", seed))

@@ -59,6 +59,9 @@ def facts() -> list[Any]:
     return [pytest.param(line, id=line["query"][:100]) for line in LINES if line["query"] not in BETTER]
 
 
+pytestmark = pytest.mark.sqlite_only("the facts are PocketBase's, whose queries are SQLite's")
+
+
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site's data folder with what the queries read from."""

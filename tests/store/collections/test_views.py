@@ -27,6 +27,7 @@ async def posts(world: World) -> World:
     return world
 
 
+@pytest.mark.sqlite_only("the words are SQLite's")
 async def test_a_view_follows_a_renamed_field(posts: World) -> None:
     await posts.view("titles", "select id, title as t from posts", listRule="t != ''")
     await posts.edit("posts", {"title": {"name": "headline"}})
@@ -35,6 +36,7 @@ async def test_a_view_follows_a_renamed_field(posts: World) -> None:
     await posts.change("titles", viewRule="t != ''")  # PocketBase keeps the old text, and refuses this
 
 
+@pytest.mark.sqlite_only("the words are SQLite's")
 async def test_the_columns_of_a_view_keep_their_names(posts: World) -> None:
     await posts.view("titles", "select id, title, n+1 as m from posts", listRule="title != ''")
     await posts.view("more", "select id, title from titles")
@@ -68,6 +70,7 @@ async def test_a_view_follows_the_options_of_its_fields(posts: World) -> None:
     assert all("n" not in record for record in await posts.records("tags", info=GUEST))
 
 
+@pytest.mark.sqlite_only("the words are SQLite's")
 async def test_a_field_that_a_view_needs_stays(posts: World) -> None:
     await posts.view("titles", "select id, title as t from posts")
     before = await posts.everything()
@@ -98,6 +101,7 @@ async def test_what_a_view_needs_is_not_deleted(posts: World) -> None:
 
 
 @pytest.mark.parametrize("patch", [{"name": "others"}, {"viewQuery": "select id, n from posts"}], ids=str)
+@pytest.mark.sqlite_only("the words are SQLite's")
 async def test_a_view_that_another_reads_keeps_what_it_gives(posts: World, patch: dict[str, Any]) -> None:
     await posts.view("titles", "select id, title from posts")
     await posts.view("more", "select id, title from titles")
@@ -109,6 +113,7 @@ async def test_a_view_that_another_reads_keeps_what_it_gives(posts: World, patch
     assert await posts.everything() == before
 
 
+@pytest.mark.sqlite_only("the words are SQLite's")
 async def test_a_view_is_changed(posts: World) -> None:
     await posts.view("titles", "select id, title from posts")
     await posts.change("titles", name="heads", viewQuery="select id, title as head from posts")
@@ -179,11 +184,12 @@ async def test_a_view_only_reads(posts: World, query: str) -> None:
 
 
 @pytest.mark.parametrize("query", ODD)
+@pytest.mark.sqlite_only("the words are SQLite's")
 async def test_an_odd_query_does_no_harm(posts: World, query: str) -> None:
-    tables = await posts.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+    tables = await posts.tables()
     await posts.site.changes.dry_run(query)
     await posts.view("odd", query)
-    assert await posts.rows("SELECT name FROM sqlite_master WHERE type = 'table'") == tables
+    assert await posts.tables() == tables
     assert len(await posts.records("posts")) == 2
 
 
@@ -213,6 +219,7 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("query", SECRETS)
+@pytest.mark.sqlite_only("the queries are SQLite's")
 async def test_a_view_shows_no_secrets(posts: World, query: str) -> None:
     """Not even when it is for everybody: its owner may not know what is in there."""
     await posts.add("users", email="a@b.co", password="1234567890", passwordConfirm="1234567890")
@@ -231,6 +238,7 @@ async def test_a_view_shows_no_secrets(posts: World, query: str) -> None:
         ("select id, (secret != '') as s from things", True),
     ],
 )
+@pytest.mark.sqlite_only("the queries are SQLite's")
 async def test_hidden_fields_stay_hidden(world: World, query: str, shows: bool) -> None:
     """But an owner may show what is made out of them."""
     await world.create("things", {"name": "secret", "type": "text", "hidden": True})
