@@ -9,10 +9,10 @@ DATA ?=
 ARGS ?=
 OPTIONS = $(if $(HTTP),--http $(HTTP)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
-.PHONY: help demo serve conduit test lint types format bench reliability build ci constraints clean
+.PHONY: help demo serve conduit test test-postgres databases lint types format bench reliability build ci constraints clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
 
 demo: .venv/.demo  ## set up, load the world's countries and cities, serve them
 	@exec $(BIN)/backstay demo $(OPTIONS)
@@ -25,6 +25,12 @@ conduit: .venv/.demo  ## set up and serve the RealWorld back end of examples/con
 
 test: .venv/.test  ## set up and run the tests
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+test-postgres: .venv/.test  ## run the tests of sites on PostgreSQL (a server that answers, or one of its own)
+	@exec $(BIN)/python -m pytest tests/api tests/store tests/extending --database postgresql $(ARGS)
+
+databases: .venv/.test  ## run the tests of sites on each database, write what passed into docs/postgresql.md
+	@exec $(BIN)/python scripts/database_table.py
 
 lint: .venv/.check  ## ruff: rules and formatting
 	@$(BIN)/ruff check .

@@ -10,11 +10,17 @@ import pytest
 import backstay.site
 from backstay.stores.base import Store
 from backstay.stores.databases import open_store
-from tests.databases import DATABASES
+from tests.databases import DATABASES, GIVEN, find_server
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if session.config.getoption("database") == "postgresql" and not find_server():
+        told = "NOTHING WAS TESTED ON POSTGRESQL: no server answers, and there are no programs to start one"
+        pytest.exit(f"{told} (BACKSTAY_TEST_POSTGRESQL says where one is)", returncode=1 if GIVEN else 0)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -38,3 +44,12 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     patch.undo()
     DATABASES.drop()
+
+
+@pytest.fixture(autouse=True)
+def _own_databases() -> Iterator[None]:
+    """Drop the databases of a test with it."""
+    before = set(DATABASES.folders)
+    yield
+    for folder in set(DATABASES.folders) - before:
+        DATABASES.drop(folder)

@@ -76,6 +76,7 @@ from backstay.stores.catalog import (
 )
 from backstay.stores.databases import ddl_for, open_store
 from backstay.stores.joined import joined
+from backstay.stores.sqlite import SqliteStore
 from backstay.stores.tables import prepare as prepare_table
 
 MAIL_FOLDER = "mails"
@@ -294,7 +295,7 @@ class Site:
 
         Raises OSError when it can't be written.
         """
-        if self.store.dialect.name == "sqlite":
+        if isinstance(self.store, SqliteStore):
             await self.store.snapshot(path)
             return
         copying = into_file(self.store.fetch, self.store.dialect, path, [*KEPT_TABLES, *more])

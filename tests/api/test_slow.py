@@ -81,7 +81,7 @@ async def large(site: Served) -> Served:
     """A site with records that are dear to search, and little patience."""
     store = site.site.store
     assert isinstance(store, SqliteStore | PostgresqlStore)
-    store.options = msgspec.structs.replace(store.options, query_timeout_s=TIMEOUT_S)  # type: ignore[assignment]
+    store.options = msgspec.structs.replace(store.options, query_timeout_s=TIMEOUT_S)
     await fill(site, "posts", 5, title="'t'", status="'open'")
     await fill(site, "comments", 4000, text="'t'", post="'000000000000001'")
     return site

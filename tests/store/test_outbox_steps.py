@@ -9,7 +9,9 @@ import pytest
 
 from backstay.catalog.fields import DbValue
 from backstay.outbox import statements as sql
+from backstay.plans.dialects.sqlite import SqliteDialect
 from backstay.plans.params import Statement
+from backstay.stores.tables import creation
 
 ROWS = 20_000
 STEPS_MAX = 500
@@ -20,7 +22,7 @@ NOW = 1000.0
 def long_queue() -> apsw.Connection:
     """A table with one topic whose effects are due, and one whose effects are not."""
     db = apsw.Connection(":memory:")
-    for text in (sql.TABLE, *sql.INDEXES):
+    for text in creation(sql.TABLE, SqliteDialect().sql):
         db.execute(text)
     with db:
         for topic, due in (("due", 1.0), ("later", 9000.0)):

@@ -180,7 +180,7 @@ class Tables:
             index = parse_index(text)
             try:
                 async with self._tx.savepoint():
-                    await self._tx.execute(Statement(self._ddl.index(text)), long=True)
+                    await self._tx.execute(Statement(self._ddl.index(plan.new, text)), long=True)
             except StoreError as exc:
                 found = refused(at, index.name if index else "", str(exc))["indexes"]
                 assert not isinstance(found, Fault), "they are keyed by their place"

@@ -128,7 +128,8 @@ class _Copy:
             await self._insert(target, page)
             done += len(page)
             self._told(Step(collection.name, done, total))
-        for text in (*map(self._ddl.index, collection.indexes), *self._ddl.create_counter(collection)):
+        indexes = [self._ddl.index(collection, text) for text in collection.indexes]
+        for text in (*indexes, *self._ddl.create_counter(collection)):
             await self._run(text)
         return await self._compared(collection, target, done, total, sums)
 

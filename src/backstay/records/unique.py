@@ -8,14 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from backstay.catalog import Collection
+from backstay.catalog.fields import Kind
 from backstay.catalog.indexes import Index, parse_index
 from backstay.errors import Fault
-from backstay.plans.dialects.base import Dialect
+from backstay.plans.dialects.base import Dialect, Expression
 from backstay.plans.tables import table_of
 from backstay.records.check import NOT_UNIQUE
 from backstay.records.draft import Draft
 from backstay.records.statements import StatementBook
 from backstay.stores.base import Transaction
+
+DOCUMENTS = frozenset({Kind.LIST, Kind.JSON})
+"""Kinds that are compared by their text."""
 
 
 async def find_duplicates(
@@ -50,8 +54,13 @@ def _probe(dialect: Dialect, collection: Collection, index: Index) -> sa.Select[
     query: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table)
     for column in index.columns:
         kind = collection.by_name[column.name].column_kind
-        own = dialect.value(sa.bindparam(f"v_{column.name}"), kind)
-        sides = (dialect.collated(side, column.collate) for side in (table.c[column.name], own))
+        own: Expression = sa.bindparam(f"v_{column.name}")
+        if kind not in DOCUMENTS:
+            own = dialect.value(own, kind)
+        kept = dialect.kept(table.c[column.name], kind)
+        sides = (dialect.collated(side, column.collate) for side in (kept, own))
         query = query.where(operator.eq(*sides))
     query = query.where(table.c.id != sa.bindparam("own_id"))
-    return query.where(sa.text(dialect.owner_sql(index.where))) if index.where else query
+    documents = {field.name for field in collection.fields if field.column_kind in DOCUMENTS}
+    where = dialect.owner_sql(index.where, documents=documents)
+    return query.where(sa.text(where)) if where else query

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -106,13 +105,6 @@ class Store(Protocol):
         """Run `job` in a transaction and return its result once it is durable.
 
         limited: stop it when it holds the transaction too long; an import by an operator may take its time
-        """
-        ...
-
-    async def snapshot(self, path: Path) -> None:
-        """Write all that is committed into a new database at `path`; it appears whole or not at all.
-
-        Raises OSError when it can't be written.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from backstay.catalog import Collection
 from backstay.catalog.fields import Field, FieldBase, GeoPointField, Kind, TextField
@@ -122,21 +122,26 @@ class PostgresqlDdl(Ddl):
             f"FOR EACH STATEMENT EXECUTE FUNCTION _count_removed({key})",
         ]
 
-    def index(self, text: str) -> str:
+    def index(self, collection: Collection, text: str) -> str:
         index = parse_index(text)
         if index is None:
             return text
-        columns = ", ".join(map(self._index_column, index.columns))
+        documents = {field.name for field in collection.fields if field.column_kind in {Kind.LIST, Kind.JSON}}
+        columns = ", ".join(self._index_column(column, documents) for column in index.columns)
         unique = "UNIQUE " if index.unique else ""
-        where = f" WHERE {DIALECT.owner_sql(index.where)}" if index.where else ""
+        where = f" WHERE {DIALECT.owner_sql(index.where, documents=documents)}" if index.where else ""
         name, table = self._quote(index.name), self._quote(index.table)
         return f"CREATE {unique}INDEX {self._optional(index)}{name} ON {table} ({columns}){where}"
 
     def _optional(self, index: Index) -> str:
         return "IF NOT EXISTS " if index.optional else ""
 
-    def _index_column(self, column: Column) -> str:
-        name = f"({DIALECT.owner_sql(column.name)})" if column.is_expression else self._quote(column.name)
+    def _index_column(self, column: Column, documents: Container[str]) -> str:
+        name = self._quote(column.name)
+        if column.is_expression:
+            name = f"({DIALECT.owner_sql(column.name, documents=documents)})"
+        elif column.name in documents:
+            name = f"({name}::text)"
         if column.collate.upper() == "NOCASE":
             name = f'(lower({name} COLLATE "C"))'
         return f"{name} {column.sort}".rstrip()

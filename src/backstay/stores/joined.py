@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from backstay.errors import Unavailable
 from backstay.stores.base import Job, Store, Transaction
 
 T = TypeVar("T")
@@ -72,6 +73,8 @@ async def held(store: Store, *, limited: bool = True) -> AsyncIterator[Transacti
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def hold(tx: Transaction) -> None:
+        if began.done():  # the database undid the transaction, and the block can't be run again
+            raise Unavailable
         began.set_result(tx)
         await ended
 

@@ -30,7 +30,7 @@ from backstay.plans.params import Statement
 from backstay.stores.base import Job, QueryShape, QueryTimeout, Row, StoreError
 from backstay.stores.joined import joined
 from backstay.stores.postgresql_errors import is_conflict, is_lost, translated
-from backstay.stores.postgresql_link import Link, connect
+from backstay.stores.postgresql_link import ALIVE, Link, connect
 from backstay.stores.postgresql_listener import Listener
 from backstay.stores.postgresql_shape import look_at
 
@@ -221,7 +221,7 @@ class PostgresqlStore:
             min_size=1,
             max_size=self.options.readers,
             timeout=self.options.write_wait_s,
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, **ALIVE},
             configure=link.prepare,
         )
         await self._pool.open()
@@ -342,8 +342,9 @@ class PostgresqlStore:
         """Run one job; what it raises is its own answer, and undoes its own work."""
         tx = PostgresqlTransaction(link, self.options.query_timeout_s if waiting.limited else None)
         link.first("SAVEPOINT job")
+        limit = asyncio.timeout(self.options.job_timeout_s if waiting.limited else None)
         try:
-            async with asyncio.timeout(self.options.job_timeout_s if waiting.limited else None) as limit:
+            async with limit:
                 result = await waiting.job(tx)
                 tx.check()
         except Exception as exc:

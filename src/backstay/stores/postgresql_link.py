@@ -17,6 +17,13 @@ from backstay.stores.base import Row
 PREPARE_AFTER = 3
 """How often a statement is run on a connection before the server keeps its plan."""
 PREPARED_MAX = 500
+ALIVE: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 8000,
+}
+"""What lets libpq notice a server that went away without a word; seconds, and milliseconds for the last."""
 
 
 @lru_cache(maxsize=4096)
@@ -148,7 +155,7 @@ async def connect(url: str, *, timeout_s: float) -> Link:
     """
     connection = cast(
         "AsyncConnection[Row]",
-        await AsyncConnection.connect(url, autocommit=True, connect_timeout=max(int(timeout_s), 1)),
+        await AsyncConnection.connect(url, autocommit=True, connect_timeout=max(int(timeout_s), 1), **ALIVE),
     )
     cursor = await connection.execute("SELECT pg_backend_pid()")
     row = await cursor.fetchone()

@@ -72,7 +72,7 @@ class Ddl:
         """Return what creates a collection's table or view, its indexes and its counter."""
         if collection.is_view:
             return [self.create_view(collection)]
-        indexes = map(self.index, collection.indexes)
+        indexes = (self.index(collection, text) for text in collection.indexes)
         return [self.create_table(collection), *indexes, *self.create_counter(collection)]
 
     def create_table(self, collection: Collection) -> str:
@@ -158,8 +158,8 @@ class Ddl:
             f"UPDATE _counts SET total = total - 1 WHERE collection = {key}; END",
         ]
 
-    def index(self, text: str) -> str:
-        """Return what creates the index that an owner's text describes."""
+    def index(self, collection: Collection, text: str) -> str:
+        """Return what creates the index of a collection that an owner's text describes."""
         return str(parse_index(text) or text)
 
     def drop_index(self, text: str) -> str:

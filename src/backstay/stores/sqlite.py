@@ -350,6 +350,10 @@ class SqliteStore:
             self._spare.append(db)
 
     async def snapshot(self, path: Path) -> None:
+        """Write all that is committed into a new database at `path`; it appears whole or not at all.
+
+        Raises OSError when it can't be written.
+        """
         await asyncio.to_thread(self._snapshot, path)
 
     def _snapshot(self, path: Path) -> None:

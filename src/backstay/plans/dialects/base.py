@@ -7,7 +7,7 @@ one type each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -71,8 +71,11 @@ class Dialect:
         """Return a fixed text of ours, written into the text of the statement."""
         return literal_column("'" + value.replace("'", "''") + "'")
 
-    def owner_sql(self, text: str) -> str:
-        """Return SQL of an owner's, written for SQLite, with its names in this database's quotes."""
+    def owner_sql(self, text: str, *, documents: Container[str] = ()) -> str:
+        """Return SQL of an owner's, written for SQLite, with its names in this database's quotes.
+
+        documents: columns that are JSON; on SQLite they are texts
+        """
         return text
 
     @property

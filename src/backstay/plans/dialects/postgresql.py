@@ -17,7 +17,7 @@ What the statements assume of the tables, which the store makes:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from sqlalchemy import (
     JSON,
@@ -74,9 +74,13 @@ class PostgresqlDialect(TypedDialect):
     def unknown(self) -> Expression:
         return cast(self.null, Boolean())
 
-    def owner_sql(self, text: str) -> str:
+    def owner_sql(self, text: str, *, documents: Container[str] = ()) -> str:
+        def respelled(found: re.Match[str]) -> str:
+            name = found[3] or found[1] or found[2] or found[0][1:-1]
+            return f'("{name}"::text)' if name in documents else _requoted(found)
+
         parts = _QUOTED_TEXT.split(text)
-        return "".join(part if part.startswith("'") else _NAME.sub(_requoted, part) for part in parts)
+        return "".join(part if part.startswith("'") else _NAME.sub(respelled, part) for part in parts)
 
     def value(self, param: Expression, kind: Kind) -> Expression:
         match kind:
