@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backstay.cli.progress import new_progress
 from backstay.cli.settings import data_folder, data_option, database, json_option
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Bars:
             click.echo(f"Copying {what}: {total:,} …", err=True)
             return
         if self._progress is None:
-            self._progress = _new_progress()
+            self._progress = new_progress("Copying {task.description:<11}")
             self._progress.start()
         self._task = self._progress.add_task(what, total=total)
 
@@ -84,20 +85,6 @@ class Bars:
     def end(self) -> None:
         if self._progress is not None:
             self._progress.stop()
-
-
-def _new_progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("Copying {task.description:<11}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
 
 
 def _summary(taken: Taken, out: Path) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backstay.cli.progress import new_progress
 from backstay.cli.settings import data_folder, data_option, database, json_option
 from backstay.errors import RequestError
 from backstay.faults import setup_error
@@ -90,17 +91,7 @@ class Account:
         if not sys.stderr.isatty():
             click.echo(f"Loading {rows:,} rows …", err=True)
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("Loading"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
+        self._progress = new_progress("Loading")
         self._task = self._progress.add_task("load", total=rows)
         self._progress.start()
 

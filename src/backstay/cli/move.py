@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backstay.cli.progress import new_progress
 from backstay.cli.settings import data_folder, data_option, database, json_option, usable
 from backstay.errors import SetupError
 
@@ -93,17 +94,7 @@ class Bar:
         if not sys.stderr.isatty():
             return
         if self._progress is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
+            self._progress = new_progress("{task.description}")
             self._task = self._progress.add_task("")
             self._progress.start()
         assert self._task is not None, "it is added with the bar"

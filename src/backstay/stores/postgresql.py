@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -33,6 +32,7 @@ from backstay.stores.postgresql_errors import is_conflict, is_lost, translated
 from backstay.stores.postgresql_link import ALIVE, Link, connect
 from backstay.stores.postgresql_listener import Listener
 from backstay.stores.postgresql_shape import look_at
+from backstay.stores.queue import JobQueue, Waiting
 
 T = TypeVar("T")
 
@@ -188,13 +188,6 @@ class _Looked(Exception):
         super().__init__()
 
 
-class _Waiting(msgspec.Struct, eq=False):
-    job: Job[Any]
-    answer: asyncio.Future[Any]
-    since: float
-    limited: bool
-
-
 class PostgresqlStore:
     """A PostgreSQL database, reached by a connection string (https://www.postgresql.org/docs/current/libpq-connect.html)."""
 
@@ -202,9 +195,8 @@ class PostgresqlStore:
         self.dialect: Dialect = DIALECT
         self.url = url
         self.options = options or PostgresqlOptions()
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._queue = JobQueue(self._write_group, _answer)
         self._link: Link | None = None
-        self._taken = 0
         self._odd = count(-2, -1)
 
     async def open(self) -> None:
@@ -227,13 +219,11 @@ class PostgresqlStore:
         await self._pool.open()
         self._listener = Listener(self.url, self._channel, can_listen=link.is_direct)
         await self._listener.start()
-        self._task = asyncio.create_task(self._write_forever(), name="writer")
+        self._queue.start()
 
     async def close(self) -> None:
         """Finish the jobs that wait, then close every connection."""
-        await self._queue.join()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self._queue.stop()
         await self._listener.stop()
         if self._link is not None:
             await self._link.close()
@@ -280,32 +270,13 @@ class PostgresqlStore:
         here = joined(self)
         if here is not None:
             return await here.write(job)
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Waiting(job, answer, time.monotonic(), limited))
-        return await answer
+        return await self._queue.run(job, limited=limited)
 
-    async def _write_forever(self) -> None:
-        while True:
-            group = [await self._queue.get()]
-            self._taken = 1
-            try:
-                await self._write_group(group)
-            except Exception as exc:
-                _give_up(group, exc)
-            finally:
-                for _ in range(self._taken):
-                    self._queue.task_done()
-
-    def _fill(self, group: list[_Waiting]) -> None:
-        while len(group) < self.options.group_max and not self._queue.empty():
-            group.append(self._queue.get_nowait())
-            self._taken += 1
-
-    async def _write_group(self, group: list[_Waiting]) -> None:
+    async def _write_group(self, group: list[Waiting]) -> None:
         for tries in range(CONFLICTS_MAX):
             try:
                 link, version = await self._begin()
-                self._fill(group)
+                self._queue.fill(group, self.options.group_max)
                 await self._run_group(link, version, group)
                 return
             except Error as exc:
@@ -314,9 +285,9 @@ class PostgresqlStore:
                     raise translated(exc) from exc
                 await asyncio.sleep(CONFLICT_WAIT_S * 2**tries)
 
-    async def _run_group(self, link: Link, version: int, group: list[_Waiting]) -> None:
+    async def _run_group(self, link: Link, version: int, group: list[Waiting]) -> None:
         """Run the jobs, commit, and answer. Raises psycopg.Error when the transaction is lost."""
-        results: list[tuple[_Waiting, Any]] = []
+        results: list[tuple[Waiting, Any]] = []
         acts: list[Callable[[], None]] = []
         for waiting in group:
             if not waiting.answer.done():
@@ -329,14 +300,13 @@ class PostgresqlStore:
         for act in acts:
             act()
         for waiting, result in results:
-            if not waiting.answer.done():
-                waiting.answer.set_result(result)
+            waiting.accept(result)
 
     async def _try_job(
         self,
         link: Link,
-        waiting: _Waiting,
-        results: list[tuple[_Waiting, Any]],
+        waiting: Waiting,
+        results: list[tuple[Waiting, Any]],
         acts: list[Callable[[], None]],
     ) -> None:
         """Run one job; what it raises is its own answer, and undoes its own work."""
@@ -354,9 +324,7 @@ class PostgresqlStore:
                 raise lost if isinstance(lost, Error) else exc from exc
             await link.undo("job")
             is_late = isinstance(exc, TimeoutError) and limit.expired()
-            fault = Unavailable(hint="The write took too long and was undone.") if is_late else exc
-            if not waiting.answer.done():
-                waiting.answer.set_exception(fault)
+            waiting.refuse(Unavailable(hint="The write took too long and was undone.") if is_late else exc)
         else:
             tx.end()
             link.first("RELEASE SAVEPOINT job")
@@ -389,8 +357,5 @@ async def _make_table(link: Link) -> None:
     await link.command(FIRST_ROW)
 
 
-def _give_up(group: list[_Waiting], exc: Exception) -> None:
-    fault = translated(exc) if isinstance(exc, Error) else exc
-    for waiting in group:
-        if not waiting.answer.done():
-            waiting.answer.set_exception(fault)
+def _answer(exc: BaseException) -> BaseException:
+    return translated(exc) if isinstance(exc, Error) else exc

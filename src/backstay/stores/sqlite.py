@@ -40,6 +40,7 @@ from backstay.stores.base import (
 )
 from backstay.stores.joined import joined
 from backstay.stores.like import add_like
+from backstay.stores.queue import JobQueue, Waiting
 from backstay.stores.sqlite_shape import explain, look_at
 
 T = TypeVar("T")
@@ -257,13 +258,6 @@ class SqliteTransaction:
         self.acts.append(act)
 
 
-class _Waiting(msgspec.Struct, eq=False):
-    job: Job[Any]
-    answer: asyncio.Future[Any]
-    since: float
-    limited: bool
-
-
 class SqliteStore:
     """A SQLite database in one file."""
 
@@ -272,9 +266,8 @@ class SqliteStore:
         self.path = path
         self.options = options or SqliteOptions()
         self._slow: OrderedDict[str, None] = OrderedDict()
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._queue = JobQueue(self._write_group, _translate)
         self._budget = _Budget()
-        self._taken = 0  # jobs of the group that is being written
         self._job_ends: float | None = None  # when the job that runs is overdue
         self._is_overdue = False
         self._version = -1
@@ -289,12 +282,11 @@ class SqliteStore:
         self._commits = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._threads = ThreadPoolExecutor(self.options.readers, thread_name_prefix="read")
         self._spare: list[apsw.Connection] = []
-        self._task = asyncio.create_task(self._write_forever(), name="writer")
+        self._task = self._queue.start()
 
     async def close(self) -> None:
         """Finish the jobs that wait, then close every connection."""
-        await self._queue.join()
-        self._task.cancel()
+        await self._queue.stop()
         self._threads.shutdown(wait=True)
         self._commits.shutdown(wait=True)
         for db in (*self._spare, self._reader, self._writer):
@@ -382,32 +374,13 @@ class SqliteStore:
         here = joined(self)
         if here is not None:
             return await here.write(job)
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait(_Waiting(job, answer, time.monotonic(), limited))
-        return await answer
+        return await self._queue.run(job, limited=limited)
 
-    async def _write_forever(self) -> None:
-        while True:
-            group = [await self._queue.get()]
-            self._taken = 1
-            try:
-                await self._write_group(group)
-            except Exception as exc:
-                self._give_up(group, exc)
-            finally:
-                for _ in range(self._taken):
-                    self._queue.task_done()
-
-    def _fill(self, group: list[_Waiting]) -> None:
-        while len(group) < self.options.group_max and not self._queue.empty():
-            group.append(self._queue.get_nowait())
-            self._taken += 1
-
-    async def _write_group(self, group: list[_Waiting]) -> None:
+    async def _write_group(self, group: list[Waiting]) -> None:
         if not await self._begin(group):
             return
-        self._fill(group)
-        results: list[tuple[_Waiting, Any]] = []
+        self._queue.fill(group, self.options.group_max)
+        results: list[tuple[Waiting, Any]] = []
         acts: list[Callable[[], None]] = []
         self._watch_jobs(self.options.job_timeout_s)
         try:
@@ -422,11 +395,10 @@ class SqliteStore:
         for act in acts:
             act()
         for waiting, result in results:
-            if not waiting.answer.done():
-                waiting.answer.set_result(result)
+            waiting.accept(result)
 
     async def _try_job(
-        self, waiting: _Waiting, results: list[tuple[_Waiting, Any]], acts: list[Callable[[], None]]
+        self, waiting: Waiting, results: list[tuple[Waiting, Any]], acts: list[Callable[[], None]]
     ) -> None:
         """Run one job; what it raises is its own answer, and undoes its own work."""
         if waiting.answer.cancelled():
@@ -439,12 +411,11 @@ class SqliteStore:
         except _LostTransaction:
             raise
         except Exception as exc:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(_translate(exc))
+            waiting.refuse(_translate(exc))
         finally:
             tx.end()
 
-    async def _run_job(self, waiting: _Waiting, tx: SqliteTransaction) -> Any:
+    async def _run_job(self, waiting: Waiting, tx: SqliteTransaction) -> Any:
         db = self._writer
         db.execute("SAVEPOINT job")
         self._job_ends = time.monotonic() + self.options.job_timeout_s if waiting.limited else None
@@ -478,14 +449,14 @@ class SqliteStore:
     def _watch_jobs(self, delay_s: float) -> None:
         self._watch = asyncio.get_running_loop().call_later(delay_s, self._stop_overdue)
 
-    async def _begin(self, group: list[_Waiting]) -> bool:
+    async def _begin(self, group: list[Waiting]) -> bool:
         """Take the write lock. While another process holds it, jobs which waited too long are refused."""
         loop = asyncio.get_running_loop()
         while True:
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
             except _BUSY:
-                self._fill(group)
+                self._queue.fill(group, self.options.group_max)
                 self._refuse_late(group)
                 if not group:
                     return False
@@ -496,18 +467,17 @@ class SqliteStore:
             else:
                 return True
 
-    def _refuse_late(self, group: list[_Waiting]) -> None:
+    def _refuse_late(self, group: list[Waiting]) -> None:
         limit = time.monotonic() - self.options.write_wait_s
         for waiting in [item for item in group if item.since < limit]:
             group.remove(waiting)
-            if not waiting.answer.done():
-                waiting.answer.set_exception(
-                    Unavailable(
-                        hint="Another process keeps the database locked; the same request may pass later."
-                    )
+            waiting.refuse(
+                Unavailable(
+                    hint="Another process keeps the database locked; the same request may pass later."
                 )
+            )
 
-    async def _commit(self, group: list[_Waiting], changed: bool) -> None:
+    async def _commit(self, group: list[Waiting], changed: bool) -> None:
         if not changed:
             self._writer.execute("ROLLBACK")
             return
@@ -515,12 +485,10 @@ class SqliteStore:
         await loop.run_in_executor(self._commits, self._writer.execute, "COMMIT")
         self._version_until = 0.0
 
-    def _give_up(self, group: list[_Waiting], exc: BaseException) -> None:
+    def _give_up(self, group: list[Waiting], exc: BaseException) -> None:
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
-        for waiting in group:
-            if not waiting.answer.done():
-                waiting.answer.set_exception(_translate(exc))
+        self._queue.refuse_all(group, exc)
 
 
 class _LostTransaction(Exception):
