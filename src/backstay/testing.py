@@ -44,7 +44,7 @@ class Mail(msgspec.Struct, frozen=True):
 
 
 class Clock:
-    """The clock of jobs, retries, schedules, auth and file tokens and autodate fields; it stands still once it is set."""
+    """The clock of jobs, retries, schedules, tokens, codes by mail and autodate fields; it stands still once it is set."""
 
     def __init__(self) -> None:
         self._set: float | None = None

@@ -245,7 +245,7 @@ class SignIn:
         """Use up the proof of a first, different factor. Raises BadRequest where it is none."""
         mfas, mfa = self._people.system(call.catalog, "_mfas"), auth_of(call.collection).mfa
         found = await self._people.load(tx.fetch, mfas, mfa_id)
-        if found is None or is_over(found["created"], mfa.duration):
+        if found is None or is_over(found["created"], mfa.duration, self._clock.now()):
             raise BadRequest("Invalid or expired MFA session.")
         if any(found[key] != value for key, value in _owner(call, record).items()):
             raise BadRequest("Invalid MFA session.")
