@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from backstay.errors import BadRequest, Fault, Forbidden, NotFound, RequestError, SetupError, Unauthorized
     from backstay.extending.data import File, Page, Record, Records
     from backstay.extending.events import Event, MomentEvent, Reject
+    from backstay.extending.mounts import mounted_viewer
     from backstay.jobs import GiveUp
     from backstay.moments import Downloading, Posting, SigningIn, Subscribing
     from backstay.plans.request import Viewer
@@ -42,6 +43,7 @@ _HOMES = {
     ),
     "backstay.extending.data": ("File", "Page", "Record", "Records"),
     "backstay.extending.events": ("Event", "MomentEvent", "Reject"),
+    "backstay.extending.mounts": ("mounted_viewer",),
     "backstay.jobs": ("GiveUp",),
     "backstay.moments": ("Downloading", "Posting", "SigningIn", "Subscribing"),
     "backstay.plans.request": ("Viewer",),
@@ -78,6 +80,7 @@ __all__ = [
     "Viewer",
     "__version__",
     "field",
+    "mounted_viewer",
 ]
 
 

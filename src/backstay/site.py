@@ -34,6 +34,7 @@ from backstay.catalog.casts import format_date
 from backstay.catalog.fields import FileField
 from backstay.catalog.model import SUPERUSERS
 from backstay.catalog.system import first_collections
+from backstay.clock import Clock
 from backstay.collections.changes import Body, Changes
 from backstay.collections.view_files import ViewFiles
 from backstay.duties import duties
@@ -114,7 +115,8 @@ class Site:
         self.data = data
         self.store = store
         incoming = Incoming(data / STORAGE_FOLDER / INCOMING_FOLDER)
-        self.outbox = Outbox(store, holder=incoming.token)
+        self.clock = Clock()
+        self.outbox = Outbox(store, holder=incoming.token, now=self.clock.unix_s)
         self.ledger = Ledger(store, self.outbox)
         self.schedules = Schedules(store, self.outbox)
         self.moments = Moments()
@@ -127,10 +129,10 @@ class Site:
         self.hasher = Hasher()
         self.reader = Reader(store)
         self.schema_reader = Reader(store)
-        self.writer = Writer(store, self.reader, WriterHasher(self.hasher), lambda: self.keeper)
+        self.writer = Writer(store, self.reader, WriterHasher(self.hasher), lambda: self.keeper, self.clock)
         self.book = self.writer.book
         self._open_files(store, incoming)
-        self.viewers = Viewers(store, self.book)
+        self.viewers = Viewers(store, self.book, self.clock)
         self._open_accounts(store)
         is_shared = shared or store.dialect.name != "sqlite"  # a server has more clients than this process
         channel = SharedChannel(store) if is_shared else LocalChannel()
@@ -196,7 +198,9 @@ class Site:
         origins = Origins(people, self.post)
         delays = Delays()
         self.sign_ups = SignUps(store, delays)
-        self.sign_in = SignIn(store, self.reader, people, self.hasher, delays, origins, self.moments)
+        self.sign_in = SignIn(
+            store, self.reader, people, self.hasher, delays, origins, self.moments, self.clock
+        )
         self.recovery = Recovery(store, people, self.hasher, orders, delays)
         self.one_time = OneTime(store, people, self.hasher, orders, self.recovery, self.sign_in)
         self.outbound = Outbound()

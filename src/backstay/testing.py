@@ -44,7 +44,7 @@ class Mail(msgspec.Struct, frozen=True):
 
 
 class Clock:
-    """The clock by which jobs, retries, delays and schedules run; it stands still once it is set."""
+    """The clock of jobs, retries, schedules, tokens, codes by mail and autodate fields; it stands still once it is set."""
 
     def __init__(self) -> None:
         self._set: float | None = None
@@ -152,7 +152,7 @@ async def open_test_site(app: Backstay, folder: Path, data: Path) -> AsyncIterat
     life = Lifespan(asgi)
     await life.start()
     clock = Clock()
-    app.site.outbox.now = clock.now
+    app.site.clock.read = clock.now
     transport = httpx.ASGITransport(Requests(asgi, life.state), client=("127.0.0.1", 40000))
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://site.test") as client:

@@ -62,5 +62,7 @@ async def test_the_site_of_the_documentation(
         assert (await site.ask("POST", "/api/sales", token, json=sale)).json() == {"sold": True}
         assert (await site.ask("POST", "/api/sales", token, json=sale)).json() == {"sold": False}
         assert (await site.ask("GET", "/api/stock/pen")).json() == {"stock": 1}
+        assert (await site.ask("GET", "/shop/me", token)).json() == {"id": ann.id}
+        assert (await site.ask("GET", "/shop/me")).json() == {"id": ""}
         assert (await site.ask("GET", "/api/greet/Ann")).json() == "Ahoy, Ann!"
         assert [schedule.name for schedule in app.site.schedules if "digest" in schedule.name]

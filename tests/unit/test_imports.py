@@ -13,7 +13,7 @@ import backstay
 ROOT = Path(backstay.__file__).parent
 
 LADDER = (
-    ("errors",),
+    ("annotations", "clock", "errors"),
     ("faults", "overlay", "checks", "options", "folders", "strict_json", "rendering", "outbound"),
     ("settings", "filters"),
     ("catalog",),

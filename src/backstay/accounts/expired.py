@@ -42,7 +42,8 @@ class Expired:
         """Look at some rows; return how many there were, and how many of them are gone."""
         statements = self._people.book.of(self._people.system(catalog, name))
         rows = [statements.read(row) for row in await tx.fetch(statements.some_rows, [BATCH_ROWS, start])]
-        over = [values for values in rows if is_over(values["created"], _lasts_s(catalog, name, values))]
+        now = self._people.clock.now()
+        over = [values for values in rows if is_over(values["created"], _lasts_s(catalog, name, values), now)]
         for values in over:
             await self._people.remove(tx, catalog, name, values)
         return len(rows), len(over)

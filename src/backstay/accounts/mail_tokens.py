@@ -6,7 +6,7 @@ password or address, and works at one door only.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -49,13 +49,15 @@ def token_options(auth: AuthOptions, kind: Kind) -> TokenOptions:
             return auth.emailChangeToken
 
 
-def new_mail_token(collection: Collection, record: RecordValues, kind: Kind, *, new_email: str = "") -> str:
+def new_mail_token(
+    collection: Collection, record: RecordValues, kind: Kind, *, now: datetime, new_email: str = ""
+) -> str:
     """Sign a token for the mail to a record's owner."""
     options = token_options(auth_of(collection), kind)
     claims = Claims(
         collection_id=collection.id,
         email=str(record["email"]),
-        exp=int(datetime.now(UTC).timestamp()) + options.duration,
+        exp=int(now.timestamp()) + options.duration,
         id=str(record["id"]),
         new_email=new_email,
         type=kind,
@@ -64,7 +66,14 @@ def new_mail_token(collection: Collection, record: RecordValues, kind: Kind, *, 
 
 
 async def prove(
-    fetch: Fetch, book: StatementBook, catalog: Catalog, token: str, kind: Kind, collection: Collection | None
+    fetch: Fetch,
+    book: StatementBook,
+    catalog: Catalog,
+    token: str,
+    kind: Kind,
+    collection: Collection | None,
+    *,
+    now: datetime,
 ) -> Proof | Fault:
     """Return what a token proves now, or what is wrong with it.
 
@@ -84,7 +93,7 @@ async def prove(
         return INVALID_TOKEN
     record = statements.read(rows[0])
     key = signing_key(str(record["tokenKey"]), token_options(owner.auth, kind).secret)
-    proven = verify(token, key, type=kind, now=datetime.now(UTC))
+    proven = verify(token, key, type=kind, now=now)
     if proven is None:
         return INVALID_TOKEN
     if collection is not None and collection.id != owner.id:

@@ -109,7 +109,7 @@ class OneTime:
         owner = str(record["id"]) if record else ""  # looked for in any case: it takes the same time
         live: list[tuple[str, str]] = []
         for values in await self._people.owned(tx.fetch, otps, collection, owner):
-            if is_over(values["created"], duration_s):
+            if is_over(values["created"], duration_s, self._people.clock.now()):
                 await self._people.remove(tx, catalog, "_otps", values)
             else:
                 live.append((str(values["created"]), str(values["id"])))
@@ -148,7 +148,9 @@ class OneTime:
         """Return a live code of this collection and its record; None for both when there is none."""
         otps = self._people.system(call.catalog, "_otps")
         found = await self._people.load(self._store.fetch, otps, otp_id)
-        is_live = found is not None and not is_over(found["created"], auth_of(call.collection).otp.duration)
+        is_live = found is not None and not is_over(
+            found["created"], auth_of(call.collection).otp.duration, self._people.clock.now()
+        )
         if found is None or not is_live or found["collectionRef"] != call.collection.id:
             return None, None
         record = await self._people.load(self._store.fetch, call.collection, str(found["recordRef"]))

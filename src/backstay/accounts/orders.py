@@ -79,7 +79,9 @@ class Orders:
             record = await self._people.by_email(tx.fetch, collection, order.email)
             if record is None or (kind == "verification" and record["verified"]):
                 return
-            token = new_mail_token(collection, record, kind, new_email=order.new_email)
+            token = new_mail_token(
+                collection, record, kind, now=self._people.clock.now(), new_email=order.new_email
+            )
             to = order.new_email or str(
                 record["email"]
             )  # the stored address: the typed one may only look alike

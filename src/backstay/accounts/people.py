@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from backstay.accounts.recent import Fetch
 from backstay.catalog import Catalog, Collection
@@ -27,6 +27,7 @@ class People:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self.book: StatementBook = writer.book
+        self.clock = writer.clock
 
     async def by_email(self, fetch: Fetch, collection: Collection, email: str) -> RecordValues | None:
         """Return the record with an e-mail address, compared as its unique index does, or None."""
@@ -123,13 +124,13 @@ class KeyWatch:
         """Do nothing: the change of schema itself takes what belonged to its people."""
 
 
-def is_over(created: object, duration_s: float) -> bool:
+def is_over(created: object, duration_s: float, now: datetime) -> bool:
     """Tell whether something that was made at a protocol date and lasts `duration_s` is over."""
     try:
         began = datetime.fromisoformat(str(created))
     except ValueError:
         return True
-    return datetime.now(UTC) > began + timedelta(seconds=duration_s)
+    return now > began + timedelta(seconds=duration_s)
 
 
 def auth_of(collection: Collection) -> AuthOptions:

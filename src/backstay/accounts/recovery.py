@@ -110,7 +110,9 @@ class Recovery:
 
     async def look_up(self, catalog: Catalog, kind: Kind, token: str) -> Proof:
         """Return what a token proves, to show it to its bearer. Raises BadRequest."""
-        found = await prove(self._store.fetch, self._people.book, catalog, token, kind, None)
+        found = await prove(
+            self._store.fetch, self._people.book, catalog, token, kind, None, now=self._people.clock.now()
+        )
         if isinstance(found, Fault):
             raise _refused(found)
         return found
@@ -148,7 +150,13 @@ class Recovery:
         faults = check_texts(texts, dict.fromkeys(texts, (required,)))
         if texts["token"]:
             found = await prove(
-                self._store.fetch, self._people.book, catalog, texts["token"], "passwordReset", collection
+                self._store.fetch,
+                self._people.book,
+                catalog,
+                texts["token"],
+                "passwordReset",
+                collection,
+                now=self._people.clock.now(),
             )
             if isinstance(found, Fault):
                 faults["token"] = found
@@ -186,7 +194,13 @@ class Recovery:
         stored, attempt = "", None
         if texts["token"]:
             found = await prove(
-                self._store.fetch, self._people.book, catalog, texts["token"], "emailChange", collection
+                self._store.fetch,
+                self._people.book,
+                catalog,
+                texts["token"],
+                "emailChange",
+                collection,
+                now=self._people.clock.now(),
             )
             if isinstance(found, Fault):
                 faults["token"] = found
@@ -226,7 +240,9 @@ class Recovery:
         self, tx: Transaction, catalog: Catalog, token: str, kind: Kind, collection: Collection | None
     ) -> Proof:
         """Return what a token proves within the transaction that uses it up. Raises BadRequest."""
-        found = await prove(tx.fetch, self._people.book, catalog, token, kind, collection)
+        found = await prove(
+            tx.fetch, self._people.book, catalog, token, kind, collection, now=self._people.clock.now()
+        )
         if isinstance(found, Fault):
             raise _refused(found)
         return found

@@ -7,7 +7,6 @@ where it happened, the token. Whatever proves who somebody is ends there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import msgspec
@@ -24,6 +23,7 @@ from backstay.accounts.viewers import SignedIn
 from backstay.catalog import Collection
 from backstay.catalog.model import AuthOptions
 from backstay.checks import is_email
+from backstay.clock import Clock
 from backstay.errors import BadRequest, Fault, Forbidden, RequestError
 from backstay.moments import Block, Moment, Moments, SigningIn
 from backstay.plans.check import plan_check
@@ -93,7 +93,9 @@ class SignIn:
         delays: Delays,
         origins: Origins,
         moments: Moments,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._moments = moments
         self._store, self._reader, self._people, self._hasher = store, reader, people, hasher
         self._delays, self._origins = delays, origins
@@ -243,7 +245,7 @@ class SignIn:
         """Use up the proof of a first, different factor. Raises BadRequest where it is none."""
         mfas, mfa = self._people.system(call.catalog, "_mfas"), auth_of(call.collection).mfa
         found = await self._people.load(tx.fetch, mfas, mfa_id)
-        if found is None or is_over(found["created"], mfa.duration):
+        if found is None or is_over(found["created"], mfa.duration, self._clock.now()):
             raise BadRequest("Invalid or expired MFA session.")
         if any(found[key] != value for key, value in _owner(call, record).items()):
             raise BadRequest("Invalid MFA session.")
@@ -296,7 +298,7 @@ class SignIn:
         auth = auth_of(collection)
         claims = Claims(
             collection_id=collection.id,
-            exp=int(datetime.now(UTC).timestamp()) + duration_s,
+            exp=int(self._clock.unix_s()) + duration_s,
             id=str(record["id"]),
             refreshable=refreshable,
             type="auth",
@@ -305,7 +307,7 @@ class SignIn:
 
     def new_file_token(self, collection: Collection, record: RecordValues, duration_s: int) -> str:
         """Sign a token for addresses of protected files."""
-        exp = int(datetime.now(UTC).timestamp()) + duration_s
+        exp = int(self._clock.unix_s()) + duration_s
         claims = Claims(collection_id=collection.id, exp=exp, id=str(record["id"]), type="file")
         return issue(claims, signing_key(str(record["tokenKey"]), auth_of(collection).fileToken.secret))
 

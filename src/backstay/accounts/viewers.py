@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from backstay.accounts.tokens import Claims, read_unverified, signing_key, verify
 from backstay.catalog import Catalog, Collection
+from backstay.clock import Clock
 from backstay.plans.request import GUEST, Viewer
 from backstay.records.draft import RecordValues
 from backstay.records.statements import StatementBook
@@ -41,8 +41,8 @@ class Viewers:
     can't be others than they were.
     """
 
-    def __init__(self, store: Store, book: StatementBook) -> None:
-        self._store, self._book = store, book
+    def __init__(self, store: Store, book: StatementBook, clock: Clock) -> None:
+        self._store, self._book, self._clock = store, book, clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def find(self, catalog: Catalog, token: str, type: OwnToken = "auth") -> SignedIn | None:
@@ -50,7 +50,7 @@ class Viewers:
         version = self._store.version()
         known = self._known.get(token)
         if known is not None and known.version == version and known.catalog is catalog:
-            is_good = known.found.claims.exp > datetime.now(UTC).timestamp()
+            is_good = known.found.claims.exp > self._clock.unix_s()
             return known.found if is_good and known.found.claims.type == type else None
         found = await self._look_up(catalog, token, type)
         if found is not None:
@@ -71,7 +71,7 @@ class Viewers:
             return None
         auth = collection.auth
         secret = (auth.authToken if type == "auth" else auth.fileToken).secret
-        proven = verify(token, signing_key(str(record["tokenKey"]), secret), type=type, now=datetime.now(UTC))
+        proven = verify(token, signing_key(str(record["tokenKey"]), secret), type=type, now=self._clock.now())
         return SignedIn(Viewer(collection, record), proven, token) if proven else None
 
     async def load(self, collection: Collection, record_id: str) -> RecordValues | None:

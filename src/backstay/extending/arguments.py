@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from starlette.requests import Request
 
+from backstay.annotations import unknown_type
 from backstay.errors import BadRequest, Fault, Faults
 from backstay.plans.request import Viewer
 
@@ -42,9 +43,10 @@ class Parameter(msgspec.Struct, frozen=True):
         return typing.get_origin(_plain(self.type)) in {list, tuple, set, frozenset}
 
 
-def parameters_of(function: Callable[..., Any], path_names: set[str]) -> tuple[Parameter, ...]:
-    """Return the parameters of an endpoint's function. Raises TypeError for what can't be filled."""
-    hints = typing.get_type_hints(function, include_extras=True)
+def parameters_of(
+    function: Callable[..., Any], hints: Mapping[str, Any], path_names: set[str]
+) -> tuple[Parameter, ...]:
+    """Return the parameters of an endpoint's function, whose types are given. Raises TypeError for what can't be filled."""
     found: list[Parameter] = []
     for name, given in inspect.signature(function).parameters.items():
         if given.kind in {given.VAR_POSITIONAL, given.VAR_KEYWORD}:
@@ -52,10 +54,23 @@ def parameters_of(function: Callable[..., Any], path_names: set[str]) -> tuple[P
         if name not in hints:
             raise TypeError(f"{function.__qualname__}: the parameter '{name}' needs a type")
         found.append(Parameter(name, _source(name, hints[name], path_names), hints[name], given.default))
+        _check_type(function, found[-1])
     lost = path_names - {parameter.name for parameter in found}
     if lost:
         raise TypeError(f"{function.__qualname__}: the path has '{{{min(lost)}}}', and no parameter takes it")
     return tuple(found)
+
+
+def _check_type(function: Callable[..., Any], parameter: Parameter) -> None:
+    """Raise TypeError for a type that can't be read: better when it is declared than when it is asked for."""
+    if parameter.source in {"viewer", "request"}:
+        return
+    try:
+        msgspec.json.Decoder(parameter.type)
+    except NameError as exc:
+        raise TypeError(f"{function.__qualname__}: '{parameter.name}': {unknown_type(exc)}") from exc
+    except TypeError as exc:
+        raise TypeError(f"{function.__qualname__}: '{parameter.name}': {exc}") from exc
 
 
 def _source(name: str, type: Any, path_names: set[str]) -> Source:

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, get_type_hints
+from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backstay.annotations import types_of
 from backstay.errors import BadRequest, Forbidden, RequestError, Unauthorized
 from backstay.extending.arguments import Parameter, converted, decoded, from_texts, parameters_of
 from backstay.extending.hooks import name_of
@@ -38,6 +39,7 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     body_max_bytes: default 32 MB
     label:          what a rate limit of the settings may call it, beside its path
     within:         the key under which the JSON of body and answer stand, as in `{"order": {...}}`
+    returns:        the type of the answer, `inspect.Signature.empty` where the function does not say
     errors:         makes the answer of what is refused, where clients expect another body than the protocol's
     """
 
@@ -45,6 +47,7 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     path: str
     function: Callable[..., Any]
     parameters: tuple[Parameter, ...]
+    returns: Any
     public: bool = False
     members_of: tuple[str, ...] = ()
     superusers: bool = False
@@ -56,11 +59,6 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     status: int = 200
     within: str = ""
     errors: Callable[[RequestError], Response] | None = None
-
-    @property
-    def returns(self) -> Any:
-        """The type of the answer, `inspect.Signature.empty` where the function does not say."""
-        return get_type_hints(self.function, include_extras=True).get("return", inspect.Signature.empty)
 
     def route(self) -> BaseRoute:
         """Return the endpoint as a route."""
@@ -137,11 +135,13 @@ def make_endpoint(method: str, path: str, function: Callable[..., Any], **option
         raise TypeError(
             f"'{path}' is no path of an endpoint: it starts with '/', and its parameters are '{{name}}'"
         )
-    parameters = parameters_of(function, set(_NAME.findall(path)))
+    hints = types_of(function)
+    parameters = parameters_of(function, hints, set(_NAME.findall(path)))
     if method == "GET" and any(parameter.source == "body" for parameter in parameters):
         raise TypeError(f"{name_of(function)}: GET has no body")
     options["summary"] = options.get("summary") or (inspect.getdoc(function) or "").partition("\n")[0]
-    return Endpoint(method, path, function, parameters, **options)
+    returns = hints.get("return", inspect.Signature.empty)
+    return Endpoint(method, path, function, parameters, returns, **options)
 
 
 def reply_with(result: Any, status: int) -> ASGIApp:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backstay.errors import RequestError, SetupError
 from backstay.http.context import Ask
 from backstay.http.replies import COMMON_HEADERS, error_reply
+from backstay.plans.request import Viewer
 
 WsgiApp: TypeAlias = Callable[[dict[str, Any], Any], Iterable[bytes]]
 """A WSGI application (PEP 3333)."""
@@ -36,6 +38,19 @@ def from_wsgi(app: WsgiApp, threads: int = WSGI_THREADS) -> ASGIApp:
 
     adapted: Any = WSGIMiddleware(told, workers=threads)  # type: ignore[arg-type]  # typed by TypedDicts of its own
     return adapted  # type: ignore[no-any-return]
+
+
+def mounted_viewer(request: HTTPConnection) -> Viewer:
+    """Return who asks a mounted Starlette or FastAPI application; as a dependency: `Depends(mounted_viewer)`.
+
+    Raises LookupError where the application is not mounted in a site: it must not take everybody for a guest.
+    """
+    viewer = request.scope.get("state", {}).get("viewer")
+    if not isinstance(viewer, Viewer):
+        raise LookupError(
+            "nobody knows who asks: the application is not mounted with `app.mount(path, other)`"
+        )
+    return viewer
 
 
 def with_viewer(app: ASGIApp) -> ASGIApp:

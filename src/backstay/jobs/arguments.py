@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from backstay.annotations import types_of, unknown_type
 from backstay.errors import BadRequest
 
 ARGUMENTS_MAX_BYTES = 1 << 20
@@ -37,12 +37,14 @@ class Arguments:
 
     def _decoder(self, function: Callable[..., Any]) -> msgspec.json.Decoder[Any]:
         try:
-            hints = typing.get_type_hints(function, include_extras=True)
+            hints = types_of(function)
             fields = [_field(item, hints) for item in self._signature.parameters.values()]
             kept = msgspec.defstruct("Arguments", fields, kw_only=True)
             _check_types(kept)
             return msgspec.json.Decoder(kept)
-        except (TypeError, NameError) as exc:
+        except NameError as exc:
+            raise TypeError(f"job '{self._name}': {unknown_type(exc)}") from exc
+        except TypeError as exc:
             raise TypeError(f"job '{self._name}': {exc}") from exc
 
     def encode(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
@@ -17,6 +16,7 @@ from backstay.catalog import Catalog, Collection
 from backstay.catalog.casts import to_text
 from backstay.catalog.fields import DbValue, TextField
 from backstay.catalog.patterns import generate
+from backstay.clock import Clock
 from backstay.errors import BadRequest, Forbidden, NotFound, Unavailable
 from backstay.plans.check import plan_candidate, plan_check
 from backstay.plans.params import Statement, Values, bind
@@ -68,9 +68,15 @@ class Writer:
     """Writes records of one store."""
 
     def __init__(
-        self, store: Store, reader: Reader, hasher: PasswordHasher, files: Callable[[], FileKeeper]
+        self,
+        store: Store,
+        reader: Reader,
+        hasher: PasswordHasher,
+        files: Callable[[], FileKeeper],
+        clock: Clock,
     ) -> None:
         self._store, self._reader, self._hasher, self._files = store, reader, hasher, files
+        self.clock = clock
         self.book = StatementBook(store.dialect)
         self.observers = Observers()
         self.hooked = Hooked()
@@ -145,7 +151,7 @@ class Writer:
             call.body,
             old,
             superuser=superuser,
-            now=datetime.now(UTC),
+            now=self.clock.now(),
             new_id=call.new_id,
             by_code=call.by_code,
         )
@@ -200,7 +206,7 @@ class Writer:
         Autodates follow; new values of a password field are hashes. Returns the record as it is stored now.
         """
         draft = Draft(collection, old | values, old, set(values), {}, {})
-        stamp(draft, datetime.now(UTC))
+        stamp(draft, self.clock.now())
         async with self.hooked.around("update", tx, catalog, draft):
             await self._save_changes(tx, catalog, draft)
         return draft.values
@@ -210,7 +216,7 @@ class Writer:
     ) -> None:
         """Store a new record for the system itself: without rules, and without checks but indexes."""
         draft = Draft(collection, values, None, set(values), {}, {})
-        stamp(draft, datetime.now(UTC))
+        stamp(draft, self.clock.now())
         async with self.hooked.around("create", tx, catalog, draft):
             await self._insert(tx, catalog, draft)
 
@@ -266,7 +272,7 @@ class Writer:
 
         info: the request that asks for it, if any
         """
-        return Cascade(tx, catalog, self.book, self.observers, self.hooked, datetime.now(UTC), info)
+        return Cascade(tx, catalog, self.book, self.observers, self.hooked, self.clock.now(), info)
 
     # -- parts ----------------------------------------------------------------------------------------------
 
