@@ -1,4 +1,4 @@
-"""GET /api/openapi.json: the site's API as an OpenAPI 3.1 document, as far as who asks may use it."""
+"""GET /api/openapi.json: the site's API as an OpenAPI 3.1 document, as far as who asks may use it; /api/docs to look at it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from backstay.http.context import Ask, Door
+from backstay.http.own_page import own_page
 from backstay.http.replies import Reply, encode
 from backstay.http.routing import Route
 from backstay.openapi import Operation, document
@@ -50,7 +51,7 @@ class _Documents:
 
 
 def openapi_routes(own: Own) -> list[BaseRoute]:
-    """Return the door; `own` tells what the site's code adds."""
+    """Return the doors; `own` tells what the site's code adds."""
     documents = _Documents(own)
 
     async def show(ask: Ask) -> Reply:
@@ -59,4 +60,10 @@ def openapi_routes(own: Own) -> list[BaseRoute]:
         known = next((value for name, value in ask.scope["headers"] if name == b"if-none-match"), b"")
         return Reply(b"", 304, headers=headers) if known == tag.encode() else Reply(body, headers=headers)
 
-    return [Route("/api/openapi.json", Door(show), methods=["GET"])]
+    async def look(_: Ask) -> Reply:
+        return own_page("docs.html")
+
+    return [
+        Route("/api/openapi.json", Door(show), methods=["GET"]),
+        Route("/api/docs", Door(look), methods=["GET"]),
+    ]
