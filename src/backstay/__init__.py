@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from backstay.declared import Auth, AuthCollection, Collection, Index, Rules, ViewCollection, field
     from backstay.errors import BadRequest, Fault, Forbidden, NotFound, RequestError, SetupError, Unauthorized
     from backstay.extending.data import File, Page, Record, Records
-    from backstay.extending.events import Event, MomentEvent, Reject
+    from backstay.extending.events import Event, MomentEvent, Reading, Reject
     from backstay.extending.mounts import mounted_viewer
     from backstay.jobs import GiveUp
     from backstay.moments import Downloading, Posting, SigningIn, Subscribing
@@ -42,7 +42,7 @@ _HOMES = {
         "Unauthorized",
     ),
     "backstay.extending.data": ("File", "Page", "Record", "Records"),
-    "backstay.extending.events": ("Event", "MomentEvent", "Reject"),
+    "backstay.extending.events": ("Event", "MomentEvent", "Reading", "Reject"),
     "backstay.extending.mounts": ("mounted_viewer",),
     "backstay.jobs": ("GiveUp",),
     "backstay.moments": ("Downloading", "Posting", "SigningIn", "Subscribing"),
@@ -67,6 +67,7 @@ __all__ = [
     "NotFound",
     "Page",
     "Posting",
+    "Reading",
     "Record",
     "Records",
     "Reject",

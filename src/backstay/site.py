@@ -64,6 +64,7 @@ from backstay.records.draft import RecordValues
 from backstay.records.event_reader import EventReader
 from backstay.records.query import RecordCall
 from backstay.records.reader import Reader
+from backstay.records.showing import Showing
 from backstay.records.uploads import folder_of, names_in
 from backstay.records.writer import Writer
 from backstay.settings import S3, Settings, decode, encode
@@ -127,7 +128,8 @@ class Site:
         self.catalog = Catalog(())
         self.settings = Settings()
         self.hasher = Hasher()
-        self.reader = Reader(store)
+        self.showing = Showing()
+        self.reader = Reader(store, self.showing)
         self.schema_reader = Reader(store)
         self.writer = Writer(store, self.reader, WriterHasher(self.hasher), lambda: self.keeper, self.clock)
         self.book = self.writer.book
@@ -136,7 +138,9 @@ class Site:
         self._open_accounts(store)
         is_shared = shared or store.dialect.name != "sqlite"  # a server has more clients than this process
         channel = SharedChannel(store) if is_shared else LocalChannel()
-        self.realtime = Broker(channel, EventReader(store), self._viewer_of, self._fresh_catalog)
+        self.realtime = Broker(
+            channel, EventReader(store, self.showing), self._viewer_of, self._fresh_catalog
+        )
         self.writer.observers.add(self.realtime)
         self.changes = Changes(store, self.writer, self._publish)
         self.catalog_watchers: list[Callable[[Catalog], None]] = []

@@ -97,6 +97,14 @@ class Backstay:
         retry = Retry(attempts, first_s, longest_s)
         return lambda hook: self.hooks.add("committed", names_of(collections), actions, hook, retry)
 
+    def reading(self, collections: Names) -> Callable[[AnyHook], AnyHook]:
+        """Let an async function change records before they are sent to a viewer: it gets a `Reading`.
+
+        It runs for every door that sends records: lists, views, answers to writes, sign-ins, expands, batches and
+        events. What the site's own code reads is left as it is.
+        """
+        return lambda hook: self.hooks.add_reading(names_of(collections), hook)
+
     def on(self, moment: MomentName, collections: Names = EVERY) -> Callable[[AnyHook], AnyHook]:
         """Let code run at another moment: an async function before it, an async generator around it.
 
@@ -251,6 +259,7 @@ class Backstay:
         self._site = site
         site.writer.hooked.hooks = self.hooks
         site.moments.hooks = self.hooks.moments
+        site.showing.hooks = self.hooks if self.hooks.has_reading else None
         self.hooks.bind(site.store, site.outbox)
         try:
             site.use_jobs(self.jobs)

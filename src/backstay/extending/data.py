@@ -228,7 +228,9 @@ class Records(Generic[R]):
     async def _raw(self, query: ListQuery) -> dict[str, Any]:
         site, collection = self._site(), await self._collection()
         info = RequestInfo(viewer=self._viewer or Viewer(site.superusers))
-        found: dict[str, Any] = _decode(await site.reader.list(site.catalog, collection, query, info))
+        found: dict[str, Any] = _decode(
+            await site.reader.list(site.catalog, collection, query, info, by_code=self._viewer is None)
+        )
         return found
 
     async def _list(self, query: ListQuery) -> Page[R]:

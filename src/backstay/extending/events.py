@@ -147,6 +147,20 @@ def event_of(app: Backstay, write: RecordWrite) -> Event:
     return Event(app, write.action, draft.collection.name, view, draft.old, write.info)
 
 
+class Reading(Happening):
+    """Records of one collection on their way to a viewer: all of one answer, so that what they need is fetched once.
+
+    collection: its name
+    records:    as they would be sent: the fields that the viewer may see. Keys may be changed, added and taken out
+    """
+
+    def __init__(
+        self, app: Backstay, collection: str, records: list[dict[str, Any]], info: RequestInfo
+    ) -> None:
+        super().__init__(app, info)
+        self.collection, self.records = collection, records
+
+
 class MomentEvent(Happening, Generic[S]):
     """A moment that is no write of a record.
 

@@ -15,6 +15,7 @@ from contextlib import (
     contextmanager,
     nullcontext,
 )
+from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -23,9 +24,10 @@ import msgspec
 from backstay.catalog import Collection
 from backstay.catalog.fields import PasswordField
 from backstay.errors import SetupError
-from backstay.extending.events import Event, MomentEvent, Reject, event_of
+from backstay.extending.events import Event, MomentEvent, Reading, Reject, event_of
 from backstay.moments import Moment, MomentName
 from backstay.outbox import Effect, Outbox, Retry
+from backstay.plans.request import RequestInfo
 from backstay.records.changes import Action
 from backstay.records.draft import RecordValues
 from backstay.records.hooks import RecordWrite
@@ -43,6 +45,8 @@ ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 EVERY = "*"
 """Stands for all collections but the system's own, whose names start with `_`."""
 TOPIC = "hook:"
+HOOKS_DEEP_MAX = 24
+"""Writes by hooks within the writes that called them."""
 
 
 class RecordHooks(msgspec.Struct, frozen=True):
@@ -73,6 +77,8 @@ class HookBook:
         self._entries: list[_Entry] = []
         self._found: dict[tuple[str, str], RecordHooks] = {}
         self._retries: dict[str, Retry] = {}
+        self._reading_entries: list[_Entry] = []
+        self._reading: dict[str, tuple[Callable[..., Any], ...]] = {}
         self._moments: dict[tuple[str, str], tuple[Callable[..., Any], ...]] = {}
         self._moment_entries: list[_Entry] = []
         self._store: Store | None = None
@@ -105,6 +111,13 @@ class HookBook:
             self._retries[topic] = retry or Retry()
         self._entries.append(_Entry(kind, tuple(collections), tuple(actions or ACTIONS), hook, topic))
         self._found.clear()
+        return hook
+
+    def add_reading(self, collections: Sequence[str], hook: AnyHook) -> AnyHook:
+        """Declare a hook that changes records before they are sent."""
+        _check_form(hook, generator=False, what="a 'reading' hook")
+        self._reading_entries.append(_Entry("reading", tuple(collections), ("read",), hook))
+        self._reading.clear()
         return hook
 
     def add_moment(self, name: MomentName, collections: Sequence[str], hook: AnyHook) -> AnyHook:
@@ -155,7 +168,7 @@ class HookBook:
         """Run one write: what comes before it, the write, what comes after it."""
         hooks = self.of(write.collection.name, write.action)
         event = event_of(self._app, write)
-        with self._joined(write.tx), _telling(write.action):
+        with _one_deeper(write), self._joined(write.tx), _telling(write.action):
             async with AsyncExitStack() as stack:
                 for hook in hooks.before:
                     await hook(event)
@@ -183,6 +196,31 @@ class HookBook:
     def _joined(self, tx: Transaction | None) -> Any:
         assert self._store is not None, "hooks run in an opened site"
         return nullcontext() if tx is None else join(self._store, tx)
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    @property
+    def has_reading(self) -> bool:
+        """True when any collection has code for its reading."""
+        return bool(self._reading_entries)
+
+    def reading_hooks(self, collection: str) -> tuple[Callable[..., Any], ...]:
+        """Return what changes records of a collection before they are sent."""
+        found = self._reading.get(collection)
+        if found is None:
+            found = self._reading[collection] = tuple(
+                entry.hook for entry in self._reading_entries if _concerns(entry, collection, "read")
+            )
+        return found
+
+    def shows(self, collection: Collection) -> bool:
+        return bool(self.reading_hooks(collection.name))
+
+    async def show(self, collection: Collection, records: list[dict[str, Any]], info: RequestInfo) -> None:
+        """Let the hooks of a collection change records of one answer."""
+        event = Reading(self._app, collection.name, records, info)
+        for hook in self.reading_hooks(collection.name):
+            await hook(event)
 
     # -- moments --------------------------------------------------------------------------------------------
 
@@ -243,6 +281,30 @@ def _check_form(hook: Callable[..., Any], *, generator: bool, what: str) -> None
     if not is_right:
         form = "an async generator that yields once" if generator else "an 'async def' function"
         raise TypeError(f"{getattr(hook, '__name__', hook)!r} can't be {what}: that is {form}")
+
+
+_under_way: ContextVar[tuple[str, ...]] = ContextVar("under_way", default=())
+"""The writes whose hooks this code runs in, from the outermost to the innermost."""
+
+
+class HookLoopError(Exception):
+    """Hooks write what calls them again, and again; the text tells the last of these writes. Nothing of it is kept."""
+
+
+@contextmanager
+def _one_deeper(write: RecordWrite) -> Iterator[None]:
+    """Note a write under way. Raises HookLoopError when it is one within HOOKS_DEEP_MAX others."""
+    chain = _under_way.get()
+    if len(chain) >= HOOKS_DEEP_MAX:
+        told = " -> ".join(chain[-4:])
+        raise HookLoopError(
+            f"hooks have called each other {len(chain)} deep, so it seems for ever: ... -> {told}"
+        )
+    token = _under_way.set((*chain, f"{write.action} of {write.collection.name}"))
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
 
 
 @contextmanager

@@ -115,7 +115,7 @@ async def _check_view(ask: Ask, collection: Collection, record_id: str) -> None:
     try:
         viewer = await _bearer(ask)
         info = msgspec.structs.replace(ask.info(context="protectedFile"), viewer=viewer)
-        await ask.site.reader.view(RecordCall(ask.site.catalog, collection, info, record_id))
+        await ask.site.reader.view(RecordCall(ask.site.catalog, collection, info, record_id, by_code=True))
     except RequestError as exc:
         raise NotFound from exc
 

@@ -17,6 +17,7 @@ from backstay.plans.scope import Frame
 from backstay.records.plan_cache import PlanCache, parse_filter
 from backstay.records.query import ListQuery
 from backstay.records.reader import expand_for, finish_rows, picked_keys, picker_of
+from backstay.records.showing import Showing
 from backstay.stores.base import Store
 
 _encode = msgspec.json.Encoder().encode
@@ -26,8 +27,9 @@ _decode = msgspec.json.Decoder().decode
 class EventReader:
     """Shows events of one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, showing: Showing | None = None) -> None:
         self._store = store
+        self.showing = showing or Showing()
         self._plans: PlanCache[ReadPlan] = PlanCache(store.dialect)
 
     async def show(
@@ -52,7 +54,7 @@ class EventReader:
         rule = None if superuser else rule
         parsed = parse_filter(query.filter) if query.filter else None
         picker = picker_of(query.fields)
-        picked = picked_keys(picker)
+        picked = self.showing.picked(collection, picked_keys(picker))
         shape = parsed.skeleton if parsed else ""
         key = ("event", collection.id, info.viewer.shape, rule, shape, query.expand, picked)
 
@@ -66,7 +68,8 @@ class EventReader:
         rows = await self._store.fetch(plan.rows, bound)
         if not rows:
             return None
-        text = (await finish_rows(plan, rows, self._store.fetch, info))[0]
+        texts = await finish_rows(plan, rows, self._store.fetch, info)
+        [text] = await self.showing.change(catalog, collection, texts, info, expands=plan.has_expand)
         if picker is not None and picked is None:
             return _encode(pick(_decode(text), picker))
         return text.encode()

@@ -22,6 +22,7 @@ from backstay.plans.sort import parse_sort
 from backstay.records.expander import ExpandRow, Fetch, expand_rows
 from backstay.records.plan_cache import PlanCache, parse_filter
 from backstay.records.query import ListQuery, RecordCall
+from backstay.records.showing import Showing
 from backstay.stores.base import Row, Store
 from backstay.stores.schema import COUNT_RECORDS
 
@@ -38,15 +39,24 @@ ONLY_SUPERUSERS = "Only superusers can perform this action."
 class Reader:
     """Answers lists and views for one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, showing: Showing | None = None) -> None:
         self._store = store
+        self._showing = showing or Showing()
         self._plans: PlanCache[ReadPlan] = PlanCache(store.dialect)
         self._counts: OrderedDict[tuple[str, tuple[DbValue, ...]], tuple[int, int]] = OrderedDict()
 
     async def list(
-        self, catalog: Catalog, collection: Collection, query: ListQuery, info: RequestInfo
+        self,
+        catalog: Catalog,
+        collection: Collection,
+        query: ListQuery,
+        info: RequestInfo,
+        *,
+        by_code: bool = False,
     ) -> bytes:
         """Return the page of records that the viewer may list (A6).
+
+        by_code: the site's own code asks, which gets records as they are
 
         Raises Forbidden when the list is for superusers only, BadRequest for what can't be filtered or sorted by.
         """
@@ -57,7 +67,7 @@ class Reader:
         if query.filter:
             parsed = parse_filter(query.filter)
             shape, literals = parsed.skeleton, parsed.literals
-        picked = picked_keys(picker)
+        picked = self._showing.picked(collection, picked_keys(picker), by_code=by_code)
         key = ("list", collection.id, info.viewer.shape, shape, query.sort, query.expand, picked)
 
         def make(frame: Frame) -> ReadPlan:
@@ -74,6 +84,8 @@ class Reader:
         total = -1 if query.skip_total else await self._count(collection, plan, values)
         rows = await self._store.fetch(plan.rows, bind(plan.rows, values))
         items = await finish_rows(plan, rows, self._store.fetch, info)
+        if not by_code:
+            items = await self._showing.change(catalog, collection, items, info, expands=plan.has_expand)
         if picker is not None and picked is None:
             items = await _pick_each(items, picker)
         return _page(items, query, total)
@@ -101,7 +113,7 @@ class Reader:
         """Return one record as `fetch` sees it, which may be within a transaction; `rule` None checks nothing."""
         catalog, collection, info, query = call.catalog, call.collection, call.info, call.query
         picker = picker_of(query.fields)
-        picked = picked_keys(picker)
+        picked = self._showing.picked(collection, picked_keys(picker), by_code=call.by_code)
         key = ("view", collection.id, info.viewer.shape, rule, query.expand, picked)
 
         def make(frame: Frame) -> ReadPlan:
@@ -112,7 +124,10 @@ class Reader:
         rows = await fetch(plan.rows, bind(plan.rows, Values(info, given={"id": call.record_id})))
         if not rows:
             raise NotFound
-        text = (await finish_rows(plan, rows, fetch, info))[0]
+        texts = await finish_rows(plan, rows, fetch, info)
+        if not call.by_code:
+            texts = await self._showing.change(catalog, collection, texts, info, expands=plan.has_expand)
+        text = texts[0]
         if picker is not None and picked is None:
             return _encode(pick(_decode(text), picker))
         return text.encode()
