@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -10,6 +13,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from backstay import Backstay, Collection, Index, Rules, Viewer, field
+from backstay.http.application import create_application
+from backstay.site import Site
 from tests.extending.conftest import PASSWORD, Opening
 
 pytestmark = pytest.mark.anyio
@@ -198,3 +203,42 @@ async def test_classes_are_told_like_other_collections(opening: Opening) -> None
         document = (await site.ask("GET", "/api/openapi.json")).json()
         assert "number" in document["components"]["schemas"]["letters.record"]["properties"]
         assert set(document["paths"]["/api/collections/letters/records"]) == {"get"}
+
+
+PAGES = "/api/oauth2-redirect"
+"""A page, not for clients."""
+
+
+async def test_it_tells_of_every_door_and_of_none_that_is_not_there(opening: Opening) -> None:
+    async with opening(Backstay()) as site:
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        token = await site.app.accounts("_superusers").token(boss.id)
+        for name in ("people", "users"):
+            options = {"otp": {"enabled": True}, "oauth2": {"enabled": True}}
+            changed = await site.ask("PATCH", f"/api/collections/{name}", token, json=options)
+            assert changed.status_code == 200, changed.text
+        paths = (await site.ask("GET", "/api/openapi.json", token)).json()["paths"]
+        names = "|".join(collection.name for collection in site.app.site.catalog)
+    told = {
+        (method.upper(), re.sub(rf"^/api/collections/({names})/", "/api/collections/{collection}/", path))
+        for path, methods in paths.items()
+        for method in methods
+    }
+    assert told == doors() - {("GET", "/api/openapi.json")}
+
+
+def doors() -> set[tuple[str, str]]:
+    """Return method and path of all that the server answers under /api/."""
+
+    @asynccontextmanager
+    async def nowhere() -> AsyncIterator[Site]:
+        raise AssertionError("nothing is opened")
+        yield
+
+    routes: list[Any] = create_application(nowhere())._routes.routes  # type: ignore[attr-defined]
+    return {
+        (method, route.path)
+        for route in routes
+        for method in route.methods - {"HEAD"}
+        if route.path.startswith("/api/") and route.path != PAGES
+    }

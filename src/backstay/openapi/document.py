@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from backstay.catalog import Catalog, Collection
+from backstay.openapi.doors import public_operations, superuser_operations
 from backstay.openapi.records import record_operations, record_schemas
 from backstay.openapi.sign_in import sign_in_operations
 from backstay.openapi.values import Schema
@@ -38,6 +39,9 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     errors:     the statuses it may refuse with
     is_public:  guests may call it
     own_errors: errors have a body of the site's own
+    answer_type: the media type of the answer
+    more:       what other statuses say that are no refusals
+    forms:      the body may come as a form, with files
     """
 
     method: str
@@ -51,6 +55,9 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     errors: tuple[int, ...] = (400, 404, 429, 503)
     is_public: bool = True
     own_errors: bool = False
+    answer_type: str = "application/json"
+    more: dict[int, str] = {}
+    forms: bool = False
 
     def json(self) -> dict[str, Any]:
         """Return it as an OpenAPI operation object."""
@@ -58,15 +65,24 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
         if self.parameters:
             out["parameters"] = self.parameters
         if self.body is not None:
-            out["requestBody"] = {"required": True, "content": _content(self.body)}
+            media = ("application/json", *(["multipart/form-data"] if self.forms else []))
+            out["requestBody"] = {
+                "required": True,
+                "content": {name: {"schema": self.body} for name in media},
+            }
         good: dict[str, Any] = {"description": "Done."}
         if self.answer is not None:
-            good["content"] = _content(self.answer)
+            good["content"] = {self.answer_type: {"schema": self.answer}}
         refused = {"$ref": "#/components/schemas/Error"} if not self.own_errors else {}
-        out["responses"] = {str(self.status): good} | {
-            str(status): {"description": ERRORS[status], "content": _content(refused)}
-            for status in sorted(self.errors)
-        }
+        told = {str(status): {"description": text} for status, text in self.more.items()}
+        out["responses"] = (
+            {str(self.status): good}
+            | told
+            | {
+                str(status): {"description": ERRORS[status], "content": _content(refused)}
+                for status in sorted(self.errors)
+            }
+        )
         if not self.is_public:
             out["security"] = [{"token": []}]
         return out
@@ -93,7 +109,10 @@ def document(
         if _is_told(collection, viewer):
             shared |= record_schemas(collection, viewer)
             found += [Operation(**parts) for parts in record_operations(collection, viewer)]
-            found += [Operation(**parts) for parts in sign_in_operations(collection)]
+            found += [Operation(**parts) for parts in sign_in_operations(collection, viewer)]
+    found += [Operation(**parts) for parts in public_operations()]
+    if viewer.is_superuser:
+        found += [Operation(**parts) for parts in superuser_operations()]
     paths: dict[str, dict[str, Any]] = {}
     for operation in (*found, *operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = operation.json()

@@ -102,11 +102,17 @@ def record_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[s
         return
     if may(collection.createRule):
         body = {"$ref": f"#/components/schemas/{name}.create"}
-        options = {"parameters": [_expand()], "body": body, "answer": record, "errors": writes}
+        options = {"parameters": [_expand()], "body": body, "answer": record, "errors": writes, "forms": True}
         yield _operation("POST", many, f"Create one of {name}", name, **options)
     if may(collection.updateRule):
         body = {"$ref": f"#/components/schemas/{name}.update"}
-        options = {"parameters": [by_id, _expand()], "body": body, "answer": record, "errors": writes}
+        options = {
+            "parameters": [by_id, _expand()],
+            "body": body,
+            "answer": record,
+            "errors": writes,
+            "forms": True,
+        }
         yield _operation("PATCH", one, f"Change one of {name}", name, **options)
     if may(collection.deleteRule):
         options = {"parameters": [by_id], "status": 204, "errors": writes}
