@@ -205,10 +205,6 @@ async def test_classes_are_told_like_other_collections(opening: Opening) -> None
         assert set(document["paths"]["/api/collections/letters/records"]) == {"get"}
 
 
-PAGES = "/api/oauth2-redirect"
-"""A page, not for clients."""
-
-
 async def test_it_tells_of_every_door_and_of_none_that_is_not_there(opening: Opening) -> None:
     async with opening(Backstay()) as site:
         boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
@@ -224,7 +220,7 @@ async def test_it_tells_of_every_door_and_of_none_that_is_not_there(opening: Ope
         for path, methods in paths.items()
         for method in methods
     }
-    assert told == doors() - {("GET", "/api/openapi.json")}
+    assert told - {("GET", "/api/openapi.json")} == doors()
 
 
 def doors() -> set[tuple[str, str]]:
@@ -240,5 +236,71 @@ def doors() -> set[tuple[str, str]]:
         (method, route.path)
         for route in routes
         for method in route.methods - {"HEAD"}
-        if route.path.startswith("/api/") and route.path != PAGES
+        if route.path.startswith("/api/")
     }
+
+
+async def test_files_are_sent_and_handed_out_as_it_says(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        paths = (await site.ask("GET", "/api/openapi.json")).json()["paths"]
+        kinds = "/api/collections/kinds/records"
+        content = paths[kinds]["post"]["requestBody"]["content"]
+        binary = {"type": "string", "contentMediaType": "application/octet-stream"}
+        sent = content["multipart/form-data"]["schema"]["properties"]
+        assert (sent["a_file"], sent["files"]) == (binary, {"type": "array", "items": binary})
+        plain = paths["/api/collections/products/records"]["post"]["requestBody"]["content"]
+        assert set(plain) == {"application/json"}, "a collection without files takes none"
+        told = paths["/api/files/{collection}/{id}/{name}"]["get"]["responses"]
+        made = await site.ask("POST", kinds, data={"a_text": "f"}, files={"a_file": ("a.txt", b"hello")})
+        path = f"/api/files/kinds/{made.json()['id']}/{made.json()['a_file']}"
+        tag = (await site.client.get(path)).headers["etag"]
+        asked: tuple[tuple[dict[str, str], int], ...] = (
+            ({}, 200),
+            ({"range": "bytes=0-1"}, 206),
+            ({"range": "bytes=90-"}, 416),
+        )
+        for headers, status in (*asked, ({"if-none-match": tag}, 304)):
+            reply = await site.client.get(path, headers=headers)
+            assert (reply.status_code, str(reply.status_code) in told) == (status, True)
+
+
+async def test_what_is_read_is_as_it_says_for_everybody(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        whole = await site.app.accounts("_superusers").token(boss.id)
+        for token, least in (("", 5), ((await site.person("ann"))[1], 5), (whole, 14)):
+            document = (await site.ask("GET", "/api/openapi.json", token)).json()
+            shared = {"components": document["components"]}
+            seen = 0
+            for path, doors in document["paths"].items():
+                if "{" in path or "get" not in doors or path == "/api/realtime":
+                    continue
+                told, reply = doors["get"]["responses"], await site.ask("GET", path, token)
+                assert str(reply.status_code) in told, path
+                for media, content in told[str(reply.status_code)].get("content", {}).items():
+                    assert reply.headers["content-type"] == media, path
+                    checked = Draft202012Validator(content["schema"] | shared)
+                    assert list(checked.iter_errors(reply.json())) == [], path
+                    seen += 1
+            assert seen >= least
+
+
+async def test_doors_without_a_token_refuse_as_it_says(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        token = await site.app.accounts("_superusers").token(boss.id)
+        document = (await site.ask("GET", "/api/openapi.json", token)).json()
+        error, closed = checker(document, "Error"), 0
+        for path, doors in document["paths"].items():
+            for method, door in doors.items():
+                if "security" in door and not path.endswith("/impersonate/{id}"):
+                    real = path.replace("{collection}", "kinds")
+                    reply = await site.ask(method.upper(), real, json={} if "requestBody" in door else None)
+                    assert str(reply.status_code) in door["responses"], (method, path, reply.text)
+                    assert reply.status_code in {401, 403}, (method, path)
+                    assert list(error.iter_errors(reply.json())) == []
+                    closed += 1
+        assert closed > 20

@@ -34,14 +34,15 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     """One operation.
 
     parameters: OpenAPI parameter objects
-    body:       the schema of the JSON body; None where there is none
-    answer:     the schema of the JSON answer; None for an answer without a body
+    body:       the schema of the body; None where there is none
+    answer:     the schema of the answer; None for an answer without a body
     errors:     the statuses it may refuse with
     is_public:  guests may call it
     own_errors: errors have a body of the site's own
     answer_type: the media type of the answer
     more:       what other statuses say that are no refusals
-    forms:      the body may come as a form, with files
+    body_type:  the media type of the body
+    multipart:  the schema of the body as multipart/form-data; None where it brings no files
     """
 
     method: str
@@ -57,7 +58,8 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     own_errors: bool = False
     answer_type: str = "application/json"
     more: dict[int, str] = {}
-    forms: bool = False
+    multipart: Schema | None = None
+    body_type: str = "application/json"
 
     def json(self) -> dict[str, Any]:
         """Return it as an OpenAPI operation object."""
@@ -65,11 +67,11 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
         if self.parameters:
             out["parameters"] = self.parameters
         if self.body is not None:
-            media = ("application/json", *(["multipart/form-data"] if self.forms else []))
-            out["requestBody"] = {
-                "required": True,
-                "content": {name: {"schema": self.body} for name in media},
-            }
+            bodies = {self.body_type: self.body}
+            if self.multipart is not None:
+                bodies["multipart/form-data"] = self.multipart
+            content = {media: {"schema": schema} for media, schema in bodies.items()}
+            out["requestBody"] = {"required": True, "content": content}
         good: dict[str, Any] = {"description": "Done."}
         if self.answer is not None:
             good["content"] = {self.answer_type: {"schema": self.answer}}
@@ -166,4 +168,11 @@ def _health() -> Operation:
         },
         "required": ["code", "message", "data"],
     }
-    return Operation("GET", "/api/health", "Tell whether the site answers", "site", answer=answer)
+    return Operation(
+        "GET",
+        "/api/health",
+        "Tell whether the site answers",
+        "site",
+        answer=answer,
+        errors=(400, 403, 429, 503),
+    )

@@ -45,19 +45,42 @@ def public_operations() -> Iterator[dict[str, Any]]:
         "answer": {},
         "answer_type": "*/*",
         "more": {206: "Parts of the file.", 304: "The file is as it was.", 416: "There is no such part."},
-        "errors": (400, 404, 429, 503),
+        "errors": (400, 403, 404, 429, 503),
     }
     yield _operation("GET", "/api/realtime", "Open a stream of events", "realtime") | {
         "answer": TEXT,
         "answer_type": "text/event-stream",
-        "errors": (400, 429, 503),
+        "errors": (400, 403, 429, 503),
     }
+    yield _operation("GET", "/api/openapi.json", "Describe the API as far as you may use it", "site") | {
+        "answer": _ANY,
+        "more": {304: "The document is the one that `If-None-Match` names."},
+        "errors": (400, 403, 429, 503),
+    }
+    yield from _redirects()
     options = {"clientId": TEXT, "subscriptions": listing(TEXT)}
     yield _operation("POST", "/api/realtime", "Say which events the stream shall have", "realtime") | {
         "body": shape(options, "clientId"),
         "status": 204,
         "errors": (400, 403, 404, 413, 429, 503),
     }
+
+
+def _redirects() -> Iterator[dict[str, Any]]:
+    """Yield where a popup ends in which somebody signs in with another service."""
+    path, names, refused = "/api/oauth2-redirect", ("state", "code", "error"), (400, 403, 429, 503)
+    yield _operation("GET", path, "End the popup of a sign-in", "site") | {
+        "parameters": [_in_query(name) for name in names],
+        "status": 307,
+        "errors": refused,
+    }
+    form = shape(dict.fromkeys((*names, "user"), TEXT))
+    posted = {"body": form, "body_type": "application/x-www-form-urlencoded", "status": 303}
+    yield (
+        _operation("POST", path, "End the popup of a sign-in, for services that post", "site")
+        | posted
+        | {"errors": refused}
+    )
 
 
 def superuser_operations() -> Iterator[dict[str, Any]]:

@@ -22,7 +22,7 @@ def sign_in_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[
     if auth is None:
         return
     methods = _operation(collection, "auth-methods", "Tell which ways there are to sign in", method="GET")
-    yield methods | {"answer": _methods(), "errors": (400, 404, 429, 503)}
+    yield methods | {"answer": _methods(), "errors": (400, 403, 404, 429, 503)}
     yield from _ways_in(collection, auth)
     yield from _mails(collection)
     if viewer.is_superuser:
