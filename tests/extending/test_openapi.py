@@ -11,8 +11,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from starlette.responses import JSONResponse
 
 from backstay import Backstay, Collection, Index, Rules, Viewer, field
+from backstay.errors import RequestError
 from backstay.http.application import create_application
 from backstay.site import Site
 from tests.extending.conftest import PASSWORD, Opening
@@ -304,3 +306,21 @@ async def test_doors_without_a_token_refuse_as_it_says(opening: Opening) -> None
                     assert list(error.iter_errors(reply.json())) == []
                     closed += 1
         assert closed > 20
+
+
+async def test_errors_of_the_sites_own_may_have_any_status(opening: Opening) -> None:
+    app = Backstay()
+
+    def told(error: RequestError) -> JSONResponse:
+        return JSONResponse({"wrong": error.message}, 422)
+
+    @app.get("/api/picky", public=True, errors=told)
+    async def picky(count: int) -> dict[str, int]:
+        return {"count": count}
+
+    async with opening(app) as site:
+        responses = (await site.ask("GET", "/api/openapi.json")).json()["paths"]["/api/picky"]["get"][
+            "responses"
+        ]
+        assert set(responses) == {"200", "default"}
+        assert (await site.ask("GET", "/api/picky?count=many")).status_code == 422

@@ -38,7 +38,7 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     answer:     the schema of the answer; None for an answer without a body
     errors:     the statuses it may refuse with
     is_public:  guests may call it
-    own_errors: errors have a body of the site's own
+    own_errors: errors have statuses and bodies of the site's own
     answer_type: the media type of the answer
     more:       what other statuses say that are no refusals
     body_type:  the media type of the body
@@ -75,19 +75,21 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
         good: dict[str, Any] = {"description": "Done."}
         if self.answer is not None:
             good["content"] = {self.answer_type: {"schema": self.answer}}
-        refused = {"$ref": "#/components/schemas/Error"} if not self.own_errors else {}
         told = {str(status): {"description": text} for status, text in self.more.items()}
-        out["responses"] = (
-            {str(self.status): good}
-            | told
-            | {
-                str(status): {"description": ERRORS[status], "content": _content(refused)}
-                for status in sorted(self.errors)
-            }
-        )
+        out["responses"] = {str(self.status): good} | told | self._refusals()
         if not self.is_public:
             out["security"] = [{"token": []}]
         return out
+
+    def _refusals(self) -> dict[str, Any]:
+        """Return how it refuses. Errors of the site's own may have any status, and any body."""
+        if self.own_errors:
+            content: dict[str, Any] = {"*/*": {"schema": {}}}
+            return {"default": {"description": "Refused, in the site's own words.", "content": content}}
+        refused = _content({"$ref": "#/components/schemas/Error"})
+        return {
+            str(status): {"description": ERRORS[status], "content": refused} for status in sorted(self.errors)
+        }
 
 
 def document(
