@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
+from starlette.responses import JSONResponse
 
 from backstay import Backstay, Collection, Index, Rules, Viewer, field
+from backstay.errors import RequestError
+from backstay.http.application import create_application
+from backstay.site import Site
 from tests.extending.conftest import PASSWORD, Opening
 
 pytestmark = pytest.mark.anyio
@@ -198,3 +205,122 @@ async def test_classes_are_told_like_other_collections(opening: Opening) -> None
         document = (await site.ask("GET", "/api/openapi.json")).json()
         assert "number" in document["components"]["schemas"]["letters.record"]["properties"]
         assert set(document["paths"]["/api/collections/letters/records"]) == {"get"}
+
+
+async def test_it_tells_of_every_door_and_of_none_that_is_not_there(opening: Opening) -> None:
+    async with opening(Backstay()) as site:
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        token = await site.app.accounts("_superusers").token(boss.id)
+        for name in ("people", "users"):
+            options = {"otp": {"enabled": True}, "oauth2": {"enabled": True}}
+            changed = await site.ask("PATCH", f"/api/collections/{name}", token, json=options)
+            assert changed.status_code == 200, changed.text
+        paths = (await site.ask("GET", "/api/openapi.json", token)).json()["paths"]
+        names = "|".join(collection.name for collection in site.app.site.catalog)
+    told = {
+        (method.upper(), re.sub(rf"^/api/collections/({names})/", "/api/collections/{collection}/", path))
+        for path, methods in paths.items()
+        for method in methods
+    }
+    assert told - {("GET", "/api/openapi.json")} == doors()
+
+
+def doors() -> set[tuple[str, str]]:
+    """Return method and path of all that the server answers under /api/."""
+
+    @asynccontextmanager
+    async def nowhere() -> AsyncIterator[Site]:
+        raise AssertionError("nothing is opened")
+        yield
+
+    routes: list[Any] = create_application(nowhere())._routes.routes  # type: ignore[attr-defined]
+    return {
+        (method, route.path)
+        for route in routes
+        for method in route.methods - {"HEAD"}
+        if route.path.startswith("/api/")
+    }
+
+
+async def test_files_are_sent_and_handed_out_as_it_says(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        paths = (await site.ask("GET", "/api/openapi.json")).json()["paths"]
+        kinds = "/api/collections/kinds/records"
+        content = paths[kinds]["post"]["requestBody"]["content"]
+        binary = {"type": "string", "contentMediaType": "application/octet-stream"}
+        sent = content["multipart/form-data"]["schema"]["properties"]
+        assert (sent["a_file"], sent["files"]) == (binary, {"type": "array", "items": binary})
+        plain = paths["/api/collections/products/records"]["post"]["requestBody"]["content"]
+        assert set(plain) == {"application/json"}, "a collection without files takes none"
+        told = paths["/api/files/{collection}/{id}/{name}"]["get"]["responses"]
+        made = await site.ask("POST", kinds, data={"a_text": "f"}, files={"a_file": ("a.txt", b"hello")})
+        path = f"/api/files/kinds/{made.json()['id']}/{made.json()['a_file']}"
+        tag = (await site.client.get(path)).headers["etag"]
+        asked: tuple[tuple[dict[str, str], int], ...] = (
+            ({}, 200),
+            ({"range": "bytes=0-1"}, 206),
+            ({"range": "bytes=90-"}, 416),
+        )
+        for headers, status in (*asked, ({"if-none-match": tag}, 304)):
+            reply = await site.client.get(path, headers=headers)
+            assert (reply.status_code, str(reply.status_code) in told) == (status, True)
+
+
+async def test_what_is_read_is_as_it_says_for_everybody(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        whole = await site.app.accounts("_superusers").token(boss.id)
+        for token, least in (("", 5), ((await site.person("ann"))[1], 5), (whole, 14)):
+            document = (await site.ask("GET", "/api/openapi.json", token)).json()
+            shared = {"components": document["components"]}
+            seen = 0
+            for path, doors in document["paths"].items():
+                if "{" in path or "get" not in doors or path == "/api/realtime":
+                    continue
+                told, reply = doors["get"]["responses"], await site.ask("GET", path, token)
+                assert str(reply.status_code) in told, path
+                for media, content in told[str(reply.status_code)].get("content", {}).items():
+                    assert reply.headers["content-type"] == media, path
+                    checked = Draft202012Validator(content["schema"] | shared)
+                    assert list(checked.iter_errors(reply.json())) == [], path
+                    seen += 1
+            assert seen >= least
+
+
+async def test_doors_without_a_token_refuse_as_it_says(opening: Opening) -> None:
+    async with opening(application()) as site:
+        await prepared(site.app)
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        token = await site.app.accounts("_superusers").token(boss.id)
+        document = (await site.ask("GET", "/api/openapi.json", token)).json()
+        error, closed = checker(document, "Error"), 0
+        for path, doors in document["paths"].items():
+            for method, door in doors.items():
+                if "security" in door and not path.endswith("/impersonate/{id}"):
+                    real = path.replace("{collection}", "kinds")
+                    reply = await site.ask(method.upper(), real, json={} if "requestBody" in door else None)
+                    assert str(reply.status_code) in door["responses"], (method, path, reply.text)
+                    assert reply.status_code in {401, 403}, (method, path)
+                    assert list(error.iter_errors(reply.json())) == []
+                    closed += 1
+        assert closed > 20
+
+
+async def test_errors_of_the_sites_own_may_have_any_status(opening: Opening) -> None:
+    app = Backstay()
+
+    def told(error: RequestError) -> JSONResponse:
+        return JSONResponse({"wrong": error.message}, 422)
+
+    @app.get("/api/picky", public=True, errors=told)
+    async def picky(count: int) -> dict[str, int]:
+        return {"count": count}
+
+    async with opening(app) as site:
+        responses = (await site.ask("GET", "/api/openapi.json")).json()["paths"]["/api/picky"]["get"][
+            "responses"
+        ]
+        assert set(responses) == {"200", "default"}
+        assert (await site.ask("GET", "/api/picky?count=many")).status_code == 422

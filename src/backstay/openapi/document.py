@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from backstay.catalog import Catalog, Collection
+from backstay.openapi.doors import public_operations, superuser_operations
 from backstay.openapi.records import record_operations, record_schemas
 from backstay.openapi.sign_in import sign_in_operations
 from backstay.openapi.values import Schema
@@ -33,11 +34,15 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     """One operation.
 
     parameters: OpenAPI parameter objects
-    body:       the schema of the JSON body; None where there is none
-    answer:     the schema of the JSON answer; None for an answer without a body
+    body:       the schema of the body; None where there is none
+    answer:     the schema of the answer; None for an answer without a body
     errors:     the statuses it may refuse with
     is_public:  guests may call it
-    own_errors: errors have a body of the site's own
+    own_errors: errors have statuses and bodies of the site's own
+    answer_type: the media type of the answer
+    more:       what other statuses say that are no refusals
+    body_type:  the media type of the body
+    multipart:  the schema of the body as multipart/form-data; None where it brings no files
     """
 
     method: str
@@ -51,6 +56,10 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     errors: tuple[int, ...] = (400, 404, 429, 503)
     is_public: bool = True
     own_errors: bool = False
+    answer_type: str = "application/json"
+    more: dict[int, str] = {}
+    multipart: Schema | None = None
+    body_type: str = "application/json"
 
     def json(self) -> dict[str, Any]:
         """Return it as an OpenAPI operation object."""
@@ -58,18 +67,29 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
         if self.parameters:
             out["parameters"] = self.parameters
         if self.body is not None:
-            out["requestBody"] = {"required": True, "content": _content(self.body)}
+            bodies = {self.body_type: self.body}
+            if self.multipart is not None:
+                bodies["multipart/form-data"] = self.multipart
+            content = {media: {"schema": schema} for media, schema in bodies.items()}
+            out["requestBody"] = {"required": True, "content": content}
         good: dict[str, Any] = {"description": "Done."}
         if self.answer is not None:
-            good["content"] = _content(self.answer)
-        refused = {"$ref": "#/components/schemas/Error"} if not self.own_errors else {}
-        out["responses"] = {str(self.status): good} | {
-            str(status): {"description": ERRORS[status], "content": _content(refused)}
-            for status in sorted(self.errors)
-        }
+            good["content"] = {self.answer_type: {"schema": self.answer}}
+        told = {str(status): {"description": text} for status, text in self.more.items()}
+        out["responses"] = {str(self.status): good} | told | self._refusals()
         if not self.is_public:
             out["security"] = [{"token": []}]
         return out
+
+    def _refusals(self) -> dict[str, Any]:
+        """Return how it refuses. Errors of the site's own may have any status, and any body."""
+        if self.own_errors:
+            content: dict[str, Any] = {"*/*": {"schema": {}}}
+            return {"default": {"description": "Refused, in the site's own words.", "content": content}}
+        refused = _content({"$ref": "#/components/schemas/Error"})
+        return {
+            str(status): {"description": ERRORS[status], "content": refused} for status in sorted(self.errors)
+        }
 
 
 def document(
@@ -93,7 +113,10 @@ def document(
         if _is_told(collection, viewer):
             shared |= record_schemas(collection, viewer)
             found += [Operation(**parts) for parts in record_operations(collection, viewer)]
-            found += [Operation(**parts) for parts in sign_in_operations(collection)]
+            found += [Operation(**parts) for parts in sign_in_operations(collection, viewer)]
+    found += [Operation(**parts) for parts in public_operations()]
+    if viewer.is_superuser:
+        found += [Operation(**parts) for parts in superuser_operations()]
     paths: dict[str, dict[str, Any]] = {}
     for operation in (*found, *operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = operation.json()
@@ -147,4 +170,11 @@ def _health() -> Operation:
         },
         "required": ["code", "message", "data"],
     }
-    return Operation("GET", "/api/health", "Tell whether the site answers", "site", answer=answer)
+    return Operation(
+        "GET",
+        "/api/health",
+        "Tell whether the site answers",
+        "site",
+        answer=answer,
+        errors=(400, 403, 429, 503),
+    )

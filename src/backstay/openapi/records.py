@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from backstay.catalog import Collection
-from backstay.catalog.fields import Field, PasswordField
+from backstay.catalog.fields import Field, FileField, PasswordField
 from backstay.openapi.values import Schema, answered, modifiers, sent
 from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import Viewer
@@ -68,6 +68,19 @@ def _body(collection: Collection, viewer: Viewer, *, new: bool) -> Schema:
     return {"type": "object", "properties": properties, "required": required}
 
 
+def _multipart(collection: Collection, viewer: Viewer, *, new: bool) -> Schema | None:
+    """Return the schema of a body that brings files; None where it can't."""
+    body = _body(collection, viewer, new=new)
+    files = [field for field in collection.file_fields if field.name in body["properties"]]
+    own: dict[str, Schema] = {field.name: _file(field) for field in files}
+    return body | {"properties": body["properties"] | own} if own else None
+
+
+def _file(field: FileField) -> Schema:
+    one: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
+    return {"type": "array", "items": one} if field.is_list else one
+
+
 def _must_be_sent(field: Field) -> bool:
     generated = bool(getattr(field, "autogeneratePattern", ""))
     return bool(getattr(field, "required", False)) and not generated and field.name != "id"
@@ -94,7 +107,7 @@ def record_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[s
             "GET", many, f"List {name}", name, parameters=_list_parameters(), answer=page, errors=reads
         )
     if may(collection.viewRule):
-        parameters = [by_id, _expand()]
+        parameters = [by_id, _expand(), _fields()]
         yield _operation(
             "GET", one, f"View one of {name}", name, parameters=parameters, answer=record, errors=reads
         )
@@ -102,11 +115,23 @@ def record_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[s
         return
     if may(collection.createRule):
         body = {"$ref": f"#/components/schemas/{name}.create"}
-        options = {"parameters": [_expand()], "body": body, "answer": record, "errors": writes}
+        options = {
+            "parameters": [_expand(), _fields()],
+            "body": body,
+            "answer": record,
+            "errors": writes,
+            "multipart": _multipart(collection, viewer, new=True),
+        }
         yield _operation("POST", many, f"Create one of {name}", name, **options)
     if may(collection.updateRule):
         body = {"$ref": f"#/components/schemas/{name}.update"}
-        options = {"parameters": [by_id, _expand()], "body": body, "answer": record, "errors": writes}
+        options = {
+            "parameters": [by_id, _expand(), _fields()],
+            "body": body,
+            "answer": record,
+            "errors": writes,
+            "multipart": _multipart(collection, viewer, new=False),
+        }
         yield _operation("PATCH", one, f"Change one of {name}", name, **options)
     if may(collection.deleteRule):
         options = {"parameters": [by_id], "status": 204, "errors": writes}
@@ -121,6 +146,10 @@ def _expand() -> dict[str, Any]:
     return _query("expand", {"type": "string"}, "relations whose records come along: `author,tags`")
 
 
+def _fields() -> dict[str, Any]:
+    return _query("fields", {"type": "string"}, "keys to answer with, fewer than the schema says: `id,title`")
+
+
 def _list_parameters() -> list[dict[str, Any]]:
     page = {"type": "integer", "minimum": 1, "default": 1}
     per_page = {"type": "integer", "minimum": 1, "maximum": PER_PAGE_MAX, "default": PER_PAGE_DEFAULT}
@@ -130,6 +159,7 @@ def _list_parameters() -> list[dict[str, Any]]:
         _query("sort", {"type": "string"}, "fields to sort by, `-` for the largest first: `-created,title`"),
         _query("filter", {"type": "string"}, "a filter, like `title ~ 'sea' && created > '2026-01-01'`"),
         _expand(),
+        _fields(),
         _query("skipTotal", {"type": "boolean", "default": False}, "don't count: totals are -1"),
     ]
 

@@ -1,4 +1,4 @@
-"""The doors of an auth collection that let people in (protocol A5), those that are open in its options."""
+"""The doors of an auth collection (protocol A5), those that are open in its options."""
 
 from __future__ import annotations
 
@@ -6,50 +6,109 @@ from collections.abc import Iterator
 from typing import Any
 
 from backstay.catalog import Collection
-from backstay.openapi.values import Schema
+from backstay.catalog.model import AuthOptions
+from backstay.openapi.values import TEXT, Schema, listing, shape
+from backstay.plans.request import Viewer
 
-_TEXT: Schema = {"type": "string"}
+ENTERS = (400, 401, 403, 404, 429, 503)
+WRITES = (400, 401, 403, 404, 413, 429, 503, 507)
+_FLAG: Schema = {"type": "boolean"}
+_SECONDS: Schema = {"type": "integer", "description": "seconds"}
 
 
-def sign_in_operations(collection: Collection) -> Iterator[dict[str, Any]]:
+def sign_in_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[str, Any]]:
     """Yield the operations of an auth collection."""
     auth = collection.auth
     if auth is None:
         return
-    base = f"/api/collections/{collection.name}"
-    token = {
-        "type": "object",
-        "properties": {"token": _TEXT, "record": {"$ref": f"#/components/schemas/{collection.name}.record"}},
-        "required": ["token", "record"],
-    }
-    enters = {"answer": token, "errors": (400, 401, 403, 404, 429, 503)}
-    yield _post(collection, f"{base}/auth-refresh", "Get a fresh token", **enters, is_public=False)
+    methods = _operation(collection, "auth-methods", "Tell which ways there are to sign in", method="GET")
+    yield methods | {"answer": _methods(), "errors": (400, 403, 404, 429, 503)}
+    yield from _ways_in(collection, auth)
+    yield from _mails(collection)
+    if viewer.is_superuser:
+        by_id = {"name": "id", "in": "path", "required": True, "schema": TEXT}
+        yield _operation(
+            collection,
+            "impersonate/{id}",
+            "Get a token of somebody else",
+            parameters=[by_id],
+            body=shape({"duration": _SECONDS}),
+            answer=_token(collection),
+            errors=ENTERS,
+            is_public=False,
+        )
+
+
+def _ways_in(collection: Collection, auth: AuthOptions) -> Iterator[dict[str, Any]]:
+    enters: dict[str, Any] = {"answer": _token(collection), "errors": WRITES}
+    yield _operation(collection, "auth-refresh", "Get a fresh token", **enters, is_public=False)
     if auth.passwordAuth.enabled:
-        body = _object("identity", "password")
-        yield _post(collection, f"{base}/auth-with-password", "Sign in with a password", body=body, **enters)
-        address = _object("email")
-        yield _post(
-            collection, f"{base}/request-password-reset", "Ask for a new password", body=address, status=204
+        body = shape(
+            {"identity": TEXT, "password": TEXT, "identityField": TEXT, "mfaId": TEXT}, "identity", "password"
         )
+        yield _operation(collection, "auth-with-password", "Sign in with a password", body=body, **enters)
     if auth.otp.enabled:
-        asked = {"type": "object", "properties": {"otpId": _TEXT}, "required": ["otpId"]}
-        yield _post(
-            collection, f"{base}/request-otp", "Ask for a code by mail", body=_object("email"), answer=asked
+        yield _operation(
+            collection,
+            "request-otp",
+            "Ask for a code by mail",
+            body=shape({"email": TEXT}, "email"),
+            answer=shape({"otpId": TEXT}, "otpId"),
+            errors=WRITES,
         )
-        body = _object("otpId", "password")
-        yield _post(collection, f"{base}/auth-with-otp", "Sign in with a code", body=body, **enters)
-    yield _post(
-        collection,
-        f"{base}/request-verification",
-        "Ask for the mail that confirms an address",
-        body=_object("email"),
-        status=204,
+        body = shape({"otpId": TEXT, "password": TEXT, "mfaId": TEXT}, "otpId", "password")
+        yield _operation(collection, "auth-with-otp", "Sign in with a code", body=body, **enters)
+    if auth.oauth2.enabled:
+        fields: dict[str, Schema] = dict.fromkeys(("provider", "code", "codeVerifier", "redirectURL"), TEXT)
+        fields["createData"] = {"type": "object", "description": "values of a new record"}
+        body = shape(fields, "provider", "code")
+        yield _operation(collection, "auth-with-oauth2", "Sign in with another service", body=body, **enters)
+
+
+def _mails(collection: Collection) -> Iterator[dict[str, Any]]:
+    """Yield what sends a mail, and what confirms with its token."""
+    done: dict[str, Any] = {"status": 204, "errors": WRITES}
+    passwords = {"password": TEXT, "passwordConfirm": TEXT}
+    doors = (
+        ("request-verification", "Ask for the mail that confirms an address", {"email": TEXT}),
+        ("confirm-verification", "Confirm an address", {"token": TEXT}),
+        ("request-password-reset", "Ask for the mail that lets one choose a new password", {"email": TEXT}),
+        ("confirm-password-reset", "Choose a new password", {"token": TEXT, **passwords}),
+        ("request-email-change", "Ask for another address", {"newEmail": TEXT}),
+        ("confirm-email-change", "Confirm another address", {"token": TEXT, "password": TEXT}),
     )
+    for path, summary, fields in doors:
+        is_public = path != "request-email-change"
+        yield _operation(collection, path, summary, body=shape(fields, *fields), **done, is_public=is_public)
 
 
-def _object(*names: str) -> Schema:
-    return {"type": "object", "properties": dict.fromkeys(names, _TEXT), "required": list(names)}
+def _token(collection: Collection) -> Schema:
+    """Return the schema of a way in; where a second factor is asked for, the door refuses with 401 and `mfaId`."""
+    record = {"$ref": f"#/components/schemas/{collection.name}.record"}
+    meta = {"type": "object", "description": "what the other service told, or that the sign-up is new"}
+    return shape({"token": TEXT, "record": record, "meta": meta}, "token", "record")
 
 
-def _post(collection: Collection, path: str, summary: str, **more: Any) -> dict[str, Any]:
-    return {"method": "POST", "path": path, "summary": summary, "tag": collection.name, **more}
+def _methods() -> Schema:
+    provider = {
+        "type": "object",
+        "properties": dict.fromkeys(("name", "displayName", "state", "authURL"), TEXT),
+    }
+    duration = shape({"enabled": _FLAG, "duration": _SECONDS}, "enabled", "duration")
+    fields = {
+        "password": shape({"identityFields": listing(TEXT), "enabled": _FLAG}, "identityFields", "enabled"),
+        "oauth2": shape({"providers": listing(provider), "enabled": _FLAG}, "providers", "enabled"),
+        "mfa": duration,
+        "otp": duration,
+        "authProviders": listing(provider),
+        "usernamePassword": _FLAG,
+        "emailPassword": _FLAG,
+    }
+    return shape(fields, *fields)
+
+
+def _operation(
+    collection: Collection, path: str, summary: str, method: str = "POST", **more: Any
+) -> dict[str, Any]:
+    where = f"/api/collections/{collection.name}/{path}"
+    return {"method": method, "path": where, "summary": summary, "tag": collection.name, **more}

@@ -21,7 +21,18 @@ from backstay.catalog.fields import (
 from backstay.catalog.fields.lists import ListField
 
 Schema: TypeAlias = dict[str, Any]
+TEXT: Schema = {"type": "string"}
 DATE_PATTERN = r"^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3}Z)?$"
+
+
+def shape(fields: dict[str, Schema], *required: str) -> Schema:
+    """Return the schema of an object."""
+    return {"type": "object", "properties": fields, **({"required": list(required)} if required else {})}
+
+
+def listing(item: Schema) -> Schema:
+    """Return the schema of a list."""
+    return {"type": "array", "items": item}
 
 
 def answered(field: Field) -> Schema:
