@@ -14,12 +14,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
 import pytest
 from tests.databases import Databases, url_of
 from tests.live.test_server import free_port
+
+from backstay.plans.request import RequestInfo
+from backstay.records.query import RecordCall
+from backstay.site import open_site
 
 pytestmark = [pytest.mark.anyio]
 DEADLINE_S = 20.0
@@ -44,6 +49,9 @@ needs_postgresql = pytest.mark.skipif(
     not has_postgresql(), reason="no PostgreSQL answers (see tests/databases.py)"
 )
 needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+
+
+needs_pgbouncer = pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="PgBouncer is not installed")
 
 
 @pytest.fixture
@@ -351,3 +359,56 @@ async def test_the_database_goes_away_and_comes_back(processes: list[Process], d
                 await asyncio.sleep(0.1)
     assert not listening.done(), "the stream has survived"
     listening.cancel()
+
+
+PGBOUNCER = """
+[databases]
+* = host={host} port={port} user={user}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {own}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 6
+"""
+
+
+@asynccontextmanager
+async def pgbouncer(folder: Path, database: str) -> AsyncIterator[str]:
+    """Put a pooler in front of a database that lends a connection for one transaction; yield the way through it."""
+    server, own = urlsplit(database), free_port()
+    config = folder / "pgbouncer.ini"
+    config.write_text(
+        PGBOUNCER.format(host=server.hostname, port=server.port or 5432, user=server.username, own=own)
+    )
+    for place in (config, *list(folder.parents)[:3], folder):
+        place.chmod(0o755 if place.is_dir() else 0o644)
+    user = "nobody" if os.getuid() == 0 else None  # it refuses to run as root
+    running = subprocess.Popen(["pgbouncer", "-q", str(config)], user=user, stderr=subprocess.DEVNULL)
+    try:
+        await asyncio.sleep(0.5)
+        yield urlunsplit(server._replace(netloc=f"{server.username}@127.0.0.1:{own}"))
+    finally:
+        running.terminate()
+        running.wait()
+
+
+@needs_postgresql
+@needs_pgbouncer
+async def test_behind_a_pooler(tmp_path: Path, database: str) -> None:
+    """Two sites through a pooler, which keeps neither what is prepared nor who listens, see each other's changes."""
+    async with (
+        pgbouncer(tmp_path, database) as url,
+        open_site(tmp_path / "a", database=url) as first,
+        open_site(tmp_path / "b", database=url) as second,
+    ):
+        made = await first.create_collection(ITEMS)
+        call = RecordCall(first.catalog, made, RequestInfo())
+        ids = [json.loads(await first.writer.create(call.by(RequestInfo())))["id"] for _ in range(20)]
+        async with asyncio.timeout(1.0):
+            while second.catalog.find("items") is None:
+                await asyncio.sleep(0.01)
+                await second.refresh()
+        for record_id in ids:  # more often than a statement is run until it is prepared
+            await second.reader.view(RecordCall(second.catalog, made, RequestInfo(), record_id))

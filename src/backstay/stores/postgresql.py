@@ -252,15 +252,18 @@ class PostgresqlStore:
             raise QueryTimeout(self.options.query_timeout_s) from exc
 
     async def _fetch(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
-        """Read on any connection; on another one where that was lost, since reading twice does no harm."""
-        for is_last in (False, True):
+        """Read on any connection; on another one where that was lost, since reading twice does no harm.
+
+        After a restart of the server all that the pool holds are lost; each is thrown away when it is found so.
+        """
+        for tries in range(self.options.readers + 1):
             try:
                 async with self._pool.connection() as connection:
                     return await Link(connection).rows(statement, values)
             except PoolTimeout as exc:
                 raise Unavailable from exc
             except Error as exc:
-                if is_last or not is_lost(exc):
+                if tries == self.options.readers or not is_lost(exc):
                     raise translated(exc) from exc
         raise AssertionError("the last try raises")
 
@@ -279,6 +282,9 @@ class PostgresqlStore:
                 self._queue.fill(group, self.options.group_max)
                 await self._run_group(link, version, group)
                 return
+            except Unavailable:
+                await self._drop_transaction()
+                raise
             except Error as exc:
                 await self._drop_transaction()
                 if not is_conflict(exc) or tries == CONFLICTS_MAX - 1:
@@ -295,12 +301,22 @@ class PostgresqlStore:
         if not results:
             await link.command("ROLLBACK")
             return
-        await link.command(COMMIT.format(channel=self._channel, version=version))
+        await self._commit(link, version)
         self._listener.hear(version)
         for act in acts:
             act()
         for waiting, result in results:
             waiting.accept(result)
+
+    async def _commit(self, link: Link, version: int) -> None:
+        try:
+            await link.command(COMMIT.format(channel=self._channel, version=version))
+        except Error as exc:
+            if is_conflict(exc):
+                raise
+            raise Unavailable(
+                hint="The database went away while this was written: look whether it was before you send it again."
+            ) from exc
 
     async def _try_job(
         self,

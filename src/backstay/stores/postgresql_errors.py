@@ -8,8 +8,10 @@ from backstay.errors import BadRequest, Unavailable
 from backstay.stores.base import ConstraintViolation, InsufficientStorage, StoreError, UniqueViolation
 
 _NO_ROOM = frozenset({"53100", "53200"})
-_AWAY = frozenset({"25006", "53300", "55P03", "57P01", "57P02", "57P03", "57P05"})
-"""Read-only (a standby), too many connections, a lock that isn't given, shutting down, starting up, idle for too long."""
+_GONE = frozenset({"57P01", "57P02", "57P03", "57P05"})
+"""Shutting down, crashed, starting up, idle for too long."""
+_AWAY = _GONE | {"25006", "53300", "55P03"}
+"""Also: read-only (a standby), too many connections, a lock that isn't given."""
 
 
 def is_conflict(exc: Error) -> bool:
@@ -20,7 +22,8 @@ def is_conflict(exc: Error) -> bool:
 def is_lost(exc: Error) -> bool:
     """Tell whether the connection is gone, or can't be had."""
     state = exc.sqlstate or ""
-    return isinstance(exc, OperationalError | InterfaceError) and (not state or state[:2] in {"08", "57"})
+    is_gone = not state or state.startswith("08") or state in _GONE
+    return isinstance(exc, OperationalError | InterfaceError) and is_gone
 
 
 def translated(exc: Error) -> BaseException:
