@@ -17,6 +17,7 @@ from bench.cases import CASES, Case
 from bench.client import Client
 from bench.dataset import READER_EMAIL, READER_PASSWORD, Dataset, expect_ok, make_dataset
 from bench.extras import Figures, measure_extras
+from bench.hooks import hook_cost_us
 from bench.load import Call, Load, Result, load_tool, run_load
 from bench.processes import BackstaySite, Launcher, PocketBase, RawHandler, Server
 
@@ -68,6 +69,8 @@ class Report(msgspec.Struct, frozen=True):
     cases: dict[str, dict[str, Measured]]
     footprints: dict[str, Footprint]
     extras: dict[str, Figures] = {}
+    hook_us: float | None = None
+    """What one `before` hook costs a write, microseconds."""
 
     def ratio(self, case: str, server: str, to: str) -> float | None:
         """Requests a second of `server` over those of `to`; None where one was not measured.
@@ -100,8 +103,12 @@ def run(plan: Plan, tell: Tell) -> Report:
             cases = _measure_cases(plan, servers, dataset, tell)
             loaded = {name: server.memory_bytes() / 1e6 for name, server in servers.items()}
             extras = _measure_extras(plan, servers, dataset, tell) if plan.extras else {}
+        tell("a hook")
+        hook_us = hook_cost_us() if plan.extras else None
     footprints = {name: Footprint(start_s[name], rest[name], loaded[name]) for name in plan.servers}
-    return Report(tool=load_tool(), plan=plan, cases=cases, footprints=footprints, extras=extras)
+    return Report(
+        tool=load_tool(), plan=plan, cases=cases, footprints=footprints, extras=extras, hook_us=hook_us
+    )
 
 
 def _measure_extras(

@@ -20,6 +20,7 @@ from bench.pages import DOCS, markdown_table, write_measured
 LIMIT_SHARE = 0.7
 START_MAX_S = 1.0
 REST_MAX_MB = 120.0
+HOOK_MAX_US = 100.0
 
 
 class Goal(msgspec.Struct, frozen=True):
@@ -56,6 +57,9 @@ def goals(report: Report) -> list[Goal]:
                 with_ms <= without_ms * 1.2,
             )
         )
+    if report.hook_us is not None:
+        title, found_us = "what one `before` hook adds to a write", report.hook_us
+        found.append(Goal(title, f"under {HOOK_MAX_US:g} µs", f"{found_us:.0f} µs", found_us < HOOK_MAX_US))
     own = report.footprints.get("backstay")
     if own is not None:
         start, rest = own.start_s, own.rest_mb
