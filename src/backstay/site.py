@@ -136,8 +136,9 @@ class Site:
         self._open_files(store, incoming)
         self.viewers = Viewers(store, self.book, self.clock)
         self._open_accounts(store)
-        is_shared = shared or store.dialect.name != "sqlite"  # a server has more clients than this process
-        channel = SharedChannel(store) if is_shared else LocalChannel()
+        self.is_shared = shared or store.dialect.name != "sqlite"
+        """Whether other processes may work on its database."""
+        channel = SharedChannel(store) if self.is_shared else LocalChannel()
         self.realtime = Broker(
             channel, EventReader(store, self.showing), self._viewer_of, self._fresh_catalog
         )

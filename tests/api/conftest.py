@@ -31,3 +31,13 @@ async def site(template: Path, tmp_path: Path) -> AsyncIterator[Served]:
     DATABASES.copy(template, folder)
     async with serve(folder) as served:
         yield served
+
+
+@pytest.fixture
+async def two(template: Path, tmp_path: Path) -> AsyncIterator[tuple[Served, Served]]:
+    """Two processes' worth of server on one database."""
+
+    folder = tmp_path / "data"
+    DATABASES.copy(template, folder)
+    async with serve(folder, shared=True) as first, serve(folder, shared=True) as second:
+        yield first, second

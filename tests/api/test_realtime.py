@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,8 +14,7 @@ from backstay.realtime.clients import QUEUE_MAX_MESSAGES
 from backstay.realtime.topics import TOPIC_MAX_CHARS, TOPICS_MAX
 from tests.api.listener import Listener, listening, quiet, topic
 from tests.api.shape import ANN, BEN
-from tests.api.site import Served, serve
-from tests.databases import DATABASES
+from tests.api.site import Served
 
 pytestmark = pytest.mark.anyio
 
@@ -349,16 +346,6 @@ async def test_the_end_of_a_popup(site: Served) -> None:
 
 
 # -- several processes ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def two(template: Path, tmp_path: Path) -> AsyncIterator[tuple[Served, Served]]:
-    """Two processes' worth of server on one database."""
-
-    folder = tmp_path / "data"
-    DATABASES.copy(template, folder)
-    async with serve(folder, shared=True) as first, serve(folder, shared=True) as second:
-        yield first, second
 
 
 async def test_every_process_hears_of_every_write(two: tuple[Served, Served]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -166,7 +167,15 @@ def create_application(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[dict[str, Any]]:
         async with site as opened:
-            yield {"site": opened, "limiter": RateLimiter(), "on_drain": opened.realtime.close_all}
+            limiter, sharing = RateLimiter(), None
+            if opened.is_shared:
+                sharing = asyncio.create_task(limiter.share_forever(opened.store), name="rate limits")
+            try:
+                yield {"site": opened, "limiter": limiter, "on_drain": opened.realtime.close_all}
+            finally:
+                if sharing is not None:
+                    sharing.cancel()
+                    await asyncio.gather(sharing, return_exceptions=True)
 
     routes = [*_own_routes(), *extra]
     return Common(_Routes(routes, lifespan), origins)
