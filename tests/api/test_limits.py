@@ -91,6 +91,8 @@ FILTER_LIMITS: dict[str, tuple[int, Callable[[int], str]]] = {
 @pytest.mark.parametrize("name", FILTER_LIMITS)
 async def test_filters(site: Served, name: str) -> None:
     limit, make = FILTER_LIMITS[name]
+    if name == "arguments" and site.site.store.dialect.name != "sqlite":
+        pytest.skip("SQLite only: other databases take two modifiers of strftime")
     await site.add("posts", score=1)
     assert (await site.list("posts", filter=make(limit))).status == 200, make(limit)
     with no_sql(site):

@@ -275,6 +275,7 @@ async def test_leaving(site: Served) -> None:
         for status in ("open", "draft", "draft", "open"):
             await site.update("posts", post["id"], {"status": status}, "boss")
         await knows.hears(3)
+        await old.hears(2)
         await quiet(site)
         assert [data["action"] for _, data in knows.heard] == ["update", "leave", "update"]
         assert set(knows.heard[1][1]["record"]) == {"id", "collectionId", "collectionName"}

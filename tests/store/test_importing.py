@@ -73,11 +73,13 @@ def test_csv_makes_a_collection_of_typed_fields(folder: Folder) -> None:
         'id,Name,price,sold,added,zip\na1,"Müller, ""Ann""",1.50,true,2024-02-29,01234\nb2,Ben,,false,,\n'
     )
     assert (outcome.created, outcome.read, outcome.loaded, outcome.refused) == (True, 2, 2, 0)
-    assert folder.fetch("SELECT id, Name, price, sold, added, zip FROM things ORDER BY id") == [
+    assert folder.fetch('SELECT id, "Name", price, sold, added, zip FROM things ORDER BY id') == [
         ("a1", 'Müller, "Ann"', 1.5, 1, "2024-02-29 00:00:00.000Z", "01234"),
         ("b2", "Ben", 0, 0, "", ""),
     ]
-    rules = folder.fetch("SELECT listRule, viewRule, createRule FROM _collections WHERE name = 'things'")
+    rules = folder.fetch(
+        'SELECT "listRule", "viewRule", "createRule" FROM _collections WHERE name = \'things\''
+    )
     assert rules == [(None, None, None)], "a new collection is closed"
 
 

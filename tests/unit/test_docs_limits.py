@@ -23,7 +23,7 @@ MODULES = (
     *("files.incoming", "files.ranges", "files.sizes", "files.thumb_worker", "files.thumbs", "http.files"),
     *("collections.view_files", "realtime.clients", "realtime.topics", "http.realtime", "realtime.broker"),
     *("realtime.shared", "outbox.outbox", "outbox.topics", "outbox.lanes", "jobs.arguments", "jobs.job"),
-    *("jobs.times",),
+    *("jobs.times", "stores.postgresql", "plans.dialects.postgresql", "extending.hooks"),
 )
 INTERNAL = {
     "accounts.passwords.ARGON2_LANES_MAX": "of hashes from elsewhere",
@@ -35,6 +35,7 @@ INTERNAL = {
     "records.reader.OFFSET_MAX": "the databases' own; a page beyond it is as empty as the one before",
     "jobs.times.DAYS_MAX": "of the calendar",
     "plans.dialects.sqlite.CHAIN_MAX": "how statements are written",
+    "plans.dialects.postgresql.EXACT_MAX": "of the type",
 }
 
 

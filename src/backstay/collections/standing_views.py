@@ -75,7 +75,7 @@ class StandingViews:
         """
         left = {view.id for view in leave}
         texts = dict(await self._texts())
-        again = True
+        probe, again = ViewProbe(catalog), True
         while again:  # since a view may read from another that just changed
             again = False
             probe = ViewProbe(catalog)

@@ -37,7 +37,7 @@ from backstay.outbox.topics import (
     Topic,
 )
 from backstay.plans.params import Statement
-from backstay.stores.base import Store, StoreError, Transaction
+from backstay.stores.base import Store, Transaction
 
 log = logging.getLogger("backstay")
 
@@ -217,7 +217,7 @@ class Outbox:
             return POLL_S
         try:
             due = await next_due(self._store.fetch, self._room)
-        except StoreError:
+        except Exception:  # the database is away: `_take` says so
             return POLL_S
         return POLL_S if due is None else min(max(due - self.now(), 0.01), POLL_S)
 

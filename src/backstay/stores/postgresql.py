@@ -11,6 +11,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -45,6 +47,9 @@ COMMIT = "SELECT pg_notify('{channel}', '{version}'); COMMIT"
 CONFLICTS_MAX = 5
 """How often a group that the database undid is begun again."""
 CONFLICT_WAIT_S = 0.02
+DEAR_S = 0.05
+"""Seconds after which a query counts as dear: half of the connections are for those at most."""
+DEAR_TEXTS_MAX = 1000
 
 
 class PostgresqlOptions(msgspec.Struct, frozen=True):
@@ -197,6 +202,8 @@ class PostgresqlStore:
         self.options = options or PostgresqlOptions()
         self._queue = JobQueue(self._write_group, _answer)
         self._link: Link | None = None
+        self._dear: OrderedDict[str, None] = OrderedDict()
+        self._dear_turn = asyncio.Semaphore(max(1, self.options.readers // 2))
         self._odd = count(-2, -1)
 
     async def open(self) -> None:
@@ -245,11 +252,10 @@ class PostgresqlStore:
         here = joined(self)
         if here is not None:
             return await here.tx.fetch(statement, values)
-        try:
-            async with asyncio.timeout(self.options.query_timeout_s):
-                return await self._fetch(statement, values)
-        except TimeoutError as exc:
-            raise QueryTimeout(self.options.query_timeout_s) from exc
+        if statement.sql not in self._dear:
+            return await self._fetch(statement, values)
+        async with self._dear_turn:  # the other connections are for what is cheap
+            return await self._fetch(statement, values)
 
     async def _fetch(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
         """Read on any connection; on another one where that was lost, since reading twice does no harm.
@@ -259,13 +265,27 @@ class PostgresqlStore:
         for tries in range(self.options.readers + 1):
             try:
                 async with self._pool.connection() as connection:
-                    return await Link(connection).rows(statement, values)
+                    return await self._fetch_on(Link(connection), statement, values)
             except PoolTimeout as exc:
                 raise Unavailable from exc
             except Error as exc:
                 if tries == self.options.readers or not is_lost(exc):
                     raise translated(exc) from exc
         raise AssertionError("the last try raises")
+
+    async def _fetch_on(self, link: Link, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        """Read on a connection, and remember what takes long."""
+        began_s = time.monotonic()
+        try:
+            async with asyncio.timeout(self.options.query_timeout_s):
+                return await link.rows(statement, values)
+        except TimeoutError as exc:
+            raise QueryTimeout(self.options.query_timeout_s) from exc
+        finally:
+            if time.monotonic() - began_s > DEAR_S:
+                self._dear[statement.sql] = None
+                if len(self._dear) > DEAR_TEXTS_MAX:
+                    self._dear.popitem(last=False)
 
     # -- writing --------------------------------------------------------------------------------------------
 
