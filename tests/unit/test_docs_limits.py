@@ -35,7 +35,6 @@ INTERNAL = {
     "records.reader.OFFSET_MAX": "the databases' own; a page beyond it is as empty as the one before",
     "jobs.times.DAYS_MAX": "of the calendar",
     "plans.dialects.sqlite.CHAIN_MAX": "how statements are written",
-    "plans.dialects.postgresql.EXACT_MAX": "of the type",
 }
 
 
