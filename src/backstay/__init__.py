@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backstay.extending.events import Event, MomentEvent, Reading, Reject
     from backstay.extending.mounts import mounted_viewer
     from backstay.jobs import GiveUp
-    from backstay.moments import Downloading, Posting, SigningIn, Subscribing
+    from backstay.moments import AccountStep, Downloading, Posting, SchemaChange, SigningIn, Subscribing
     from backstay.plans.request import Viewer
 
 __version__ = "0.1.0"
@@ -45,12 +45,13 @@ _HOMES = {
     "backstay.extending.events": ("Event", "MomentEvent", "Reading", "Reject"),
     "backstay.extending.mounts": ("mounted_viewer",),
     "backstay.jobs": ("GiveUp",),
-    "backstay.moments": ("Downloading", "Posting", "SigningIn", "Subscribing"),
+    "backstay.moments": ("AccountStep", "Downloading", "Posting", "SchemaChange", "SigningIn", "Subscribing"),
     "backstay.plans.request": ("Viewer",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AccountStep",
     "Auth",
     "AuthCollection",
     "Backstay",
@@ -73,6 +74,7 @@ __all__ = [
     "Reject",
     "RequestError",
     "Rules",
+    "SchemaChange",
     "SetupError",
     "SigningIn",
     "Subscribing",

@@ -16,7 +16,18 @@ from backstay.catalog import Collection
 from backstay.plans.request import RequestInfo
 from backstay.stores.base import Transaction
 
-MomentName: TypeAlias = Literal["sign_in", "mail", "download", "connect", "subscribe", "settings"]
+MomentName: TypeAlias = Literal[
+    "sign_in", "account", "mail", "download", "connect", "subscribe", "settings", "schema"
+]
+Step: TypeAlias = Literal[
+    "request_verification",
+    "confirm_verification",
+    "request_password_reset",
+    "confirm_password_reset",
+    "request_email_change",
+    "confirm_email_change",
+    "request_otp",
+]
 Block: TypeAlias = AbstractAsyncContextManager[None]
 NOTHING: Block = nullcontext()
 
@@ -43,6 +54,31 @@ class SigningIn(msgspec.Struct, eq=False):
 
     record: dict[str, Any]
     method: str
+
+
+class AccountStep(msgspec.Struct, eq=False):
+    """A step of a flow that goes over a mail, in its transaction: what asks for the mail, or what its token confirms.
+
+    email:  the address that a mail is asked for, as it was sent; of a change the new one. Whether anybody has it is not told
+    record: who confirms, as they are before; None for what asks
+    """
+
+    step: Step
+    email: str = ""
+    record: dict[str, Any] | None = None
+
+
+class SchemaChange(msgspec.Struct, eq=False):
+    """A change of collections over the API that is about to happen.
+
+    action:     create, update, delete, truncate or import
+    collection: the name of the one that is changed, '' for a new one and for imports
+    body:       what was sent; it may be changed
+    """
+
+    action: str
+    collection: str
+    body: Any
 
 
 class Posting(msgspec.Struct, eq=False):

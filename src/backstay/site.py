@@ -206,7 +206,7 @@ class Site:
         self.sign_in = SignIn(
             store, self.reader, people, self.hasher, delays, origins, self.moments, self.clock
         )
-        self.recovery = Recovery(store, people, self.hasher, orders, delays)
+        self.recovery = Recovery(store, people, self.hasher, orders, delays, self.moments)
         self.one_time = OneTime(store, people, self.hasher, orders, self.recovery, self.sign_in)
         self.outbound = Outbound()
         self.codes = Codes(store, delays)

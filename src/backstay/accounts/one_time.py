@@ -93,9 +93,10 @@ class OneTime:
                 return live[-1].id if len(live) >= len(standing) else standing[-1]
             asked = Asked(generate("[a-z0-9]{15}"), now)
             await self._recovery.count_mail(tx, place)
-            await self._asked.write(tx, [*live, asked], whose, for_s=otp.duration)
-            await self._whose.write(tx, whose, asked.id, for_s=otp.duration)
-            await self._orders.take(tx, Order("otp", collection.id, email, otp_id=asked.id))
+            async with self._recovery.step(tx, "request_otp", collection, email=email):
+                await self._asked.write(tx, [*live, asked], whose, for_s=otp.duration)
+                await self._whose.write(tx, whose, asked.id, for_s=otp.duration)
+                await self._orders.take(tx, Order("otp", collection.id, email, otp_id=asked.id))
             return asked.id
 
         return await self._store.write(job)

@@ -21,6 +21,7 @@ from backstay.catalog import Catalog, Collection
 from backstay.catalog.fields import PasswordField
 from backstay.checks import first, length, none_of, required
 from backstay.errors import BadRequest, Fault, TooManyRequests
+from backstay.moments import AccountStep, Block, Moment, Moments, Step
 from backstay.records.draft import RecordValues
 from backstay.stores.base import Store, Transaction
 
@@ -40,12 +41,20 @@ SUPERUSERS_VERIFIED = "All superusers are verified by default."
 SUPERUSERS_CHANGE = "All superusers can change their emails directly."
 
 
+_ASKS: dict[Kind, Step] = {
+    "verification": "request_verification",
+    "passwordReset": "request_password_reset",
+}
+
+
 class Recovery:
     """The mailed flows of one site."""
 
-    def __init__(self, store: Store, people: People, hasher: Hasher, orders: Orders, delays: Delays) -> None:
+    def __init__(
+        self, store: Store, people: People, hasher: Hasher, orders: Orders, delays: Delays, moments: Moments
+    ) -> None:
         self._store, self._people, self._hasher = store, people, hasher
-        self._orders, self._delays = orders, delays
+        self._orders, self._delays, self._moments = orders, delays, moments
         self._asked = Recent("mail", float)
         self._mails = Recent("mails", int)
 
@@ -73,11 +82,29 @@ class Recovery:
         async def job(tx: Transaction) -> None:
             await self.count_mail(tx, place)
             keys = (kind, collection.id, canonical(email))
-            if await self._asked.read(tx.fetch, *keys) is None:
-                await self._asked.write(tx, 0.0, *keys, for_s=RESEND_S)
-                await self._orders.take(tx, Order(kind, collection.id, email))
+            async with self.step(tx, _ASKS[kind], collection, email=email):
+                if await self._asked.read(tx.fetch, *keys) is None:
+                    await self._asked.write(tx, 0.0, *keys, for_s=RESEND_S)
+                    await self._orders.take(tx, Order(kind, collection.id, email))
 
         await self._store.write(job)
+
+    def step(
+        self,
+        tx: Transaction,
+        step: Step,
+        collection: Collection,
+        *,
+        email: str = "",
+        record: RecordValues | None = None,
+    ) -> Block:
+        """Return the block in which a step of a flow happens, so that the site's own code may have its say."""
+
+        def make() -> Moment:
+            subject = AccountStep(step, email, dict(record) if record is not None else None)
+            return Moment(name="account", subject=subject, collection=collection, tx=tx)
+
+        return self._moments.around("account", make, collection)
 
     async def count_mail(self, tx: Transaction, place: Place) -> None:
         """Count a mail that somebody asks for. Raises TooManyRequests when their network asked for too many."""
@@ -102,7 +129,8 @@ class Recovery:
             if await self._people.by_email(tx.fetch, collection, new_email) is not None:
                 refuse({"newEmail": TAKEN_EMAIL})
             order = Order("emailChange", collection.id, current, new_email)
-            await self._orders.take(tx, order)
+            async with self.step(tx, "request_email_change", collection, email=new_email):
+                await self._orders.take(tx, order)
 
         await self._store.write(job)
 
@@ -133,8 +161,9 @@ class Recovery:
             proof = await self._prove(tx, catalog, texts["token"], "verification", collection)
             if proof.claims.email != proof.record["email"]:
                 refuse({"token": Fault("validation_token_email_mismatch", "The record email doesn't match.")})
-            if not proof.record["verified"]:
-                await self._change(tx, catalog, proof, {"verified": True})
+            async with self.step(tx, "confirm_verification", proof.collection, record=proof.record):
+                if not proof.record["verified"]:
+                    await self._change(tx, catalog, proof, {"verified": True})
 
         await self._store.write(job)
 
@@ -172,11 +201,12 @@ class Recovery:
         async def job(tx: Transaction) -> None:
             proof = await self._prove(tx, catalog, texts["token"], "passwordReset", collection)
             values: RecordValues = {"password": hashed, "tokenKey": new_token_key(proof.collection)}
-            if not proof.record["verified"] and proof.claims.email == proof.record["email"]:
-                values["verified"] = True
-                record_id = str(proof.record["id"])
-                await self._people.end(tx, catalog, proof.collection, record_id, "_externalAuths")
-            await self._change(tx, catalog, proof, values)
+            async with self.step(tx, "confirm_password_reset", proof.collection, record=proof.record):
+                if not proof.record["verified"] and proof.claims.email == proof.record["email"]:
+                    values["verified"] = True
+                    record_id = str(proof.record["id"])
+                    await self._people.end(tx, catalog, proof.collection, record_id, "_externalAuths")
+                await self._change(tx, catalog, proof, values)
 
         await self._store.write(job)
 
@@ -222,7 +252,10 @@ class Recovery:
                 refuse({"token": TAKEN_TOKEN_EMAIL})
             token_key = new_token_key(proof.collection)
             values: RecordValues = {"email": new_email, "verified": True, "tokenKey": token_key}
-            await self._change(tx, catalog, proof, values)
+            async with self.step(
+                tx, "confirm_email_change", proof.collection, email=new_email, record=proof.record
+            ):
+                await self._change(tx, catalog, proof, values)
 
         await self._store.write(job)
 

@@ -164,9 +164,10 @@ class Reading(Happening):
 class MomentEvent(Happening, Generic[S]):
     """A moment that is no write of a record.
 
-    name:       "sign_in", "mail", "download", "connect", "subscribe" or "settings"
+    name:       "sign_in", "account", "mail", "download", "connect", "subscribe", "settings" or "schema"
     collection: the name of the collection that it is about, "" for none
-    subject:    what it is about: `SigningIn`, `Posting`, `Downloading`, `Subscribing`
+    subject:    what it is about: `SigningIn`, `AccountStep`, `Posting`, `Downloading`, `Subscribing`,
+                the body of a change of settings, `SchemaChange`
     """
 
     def __init__(self, app: Backstay, moment: Moment) -> None:

@@ -18,6 +18,7 @@ from backstay.filters import Name, walk
 from backstay.http.bodies import parse_body
 from backstay.http.context import Ask, Door, decoded
 from backstay.http.replies import Reply, json_reply, no_content
+from backstay.moments import Block, Moment, SchemaChange
 from backstay.overlay import Misfit, overlay
 from backstay.plans.sort import parse_sort
 from backstay.records.plan_cache import parse_filter
@@ -121,22 +122,34 @@ def _found(ask: Ask) -> Collection:
 async def create_collection(ask: Ask) -> Reply:
     ask.require_superuser()
     body = await _body(ask, "Failed to load the collection type data due to invalid formatting.")
-    return json_reply(collection_json(await ask.site.changes.create(body)), ask.fields)
+    async with _changing(ask, "create", "", body):
+        return json_reply(collection_json(await ask.site.changes.create(body)), ask.fields)
+
+
+def _changing(ask: Ask, action: str, collection: str, body: object = None) -> Block:
+    """Return the block in which collections change, so that the site's own code may have its say."""
+    subject = SchemaChange(action, collection, body)
+    return ask.site.moments.around("schema", lambda: Moment(name="schema", subject=subject, info=ask.info()))
 
 
 async def update_collection(ask: Ask) -> Reply:
     old = _found(ask)
     body = await _body(ask, "Failed to load the submitted data due to invalid formatting.")
-    return json_reply(collection_json(await ask.site.changes.update(old.id, body)), ask.fields)
+    async with _changing(ask, "update", old.name, body):
+        return json_reply(collection_json(await ask.site.changes.update(old.id, body)), ask.fields)
 
 
 async def delete_collection(ask: Ask) -> Reply:
-    await ask.site.changes.delete(_found(ask).id)
+    old = _found(ask)
+    async with _changing(ask, "delete", old.name):
+        await ask.site.changes.delete(old.id)
     return no_content()
 
 
 async def truncate_collection(ask: Ask) -> Reply:
-    await ask.site.changes.truncate(_found(ask))
+    old = _found(ask)
+    async with _changing(ask, "truncate", old.name):
+        await ask.site.changes.truncate(old)
     return no_content()
 
 
@@ -146,7 +159,8 @@ async def import_collections(ask: Ask) -> Reply:
     bodies = [{} if item is None else item for item in body.collections]
     if not all(isinstance(item, dict) for item in bodies):
         raise BadRequest(INVALID_LOAD, hint="'collections' is a list of objects.", at="collections")
-    await ask.site.changes.replace(bodies, delete_missing=body.deleteMissing)
+    async with _changing(ask, "import", "", bodies):
+        await ask.site.changes.replace(bodies, delete_missing=body.deleteMissing)
     return no_content()
 
 

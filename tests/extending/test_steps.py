@@ -1,0 +1,120 @@
+"""Moments of the flows that go over a mail, and of changes of collections: code may refuse, and sees no more than the door."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from backstay import AccountStep, Backstay, MomentEvent, Reject, SchemaChange
+from backstay.accounts.mail_tokens import Kind, new_mail_token
+from tests.extending.conftest import PASSWORD, Open, Opening
+
+pytestmark = pytest.mark.anyio
+PEOPLE = "/api/collections/people"
+
+
+def application(steps: list[tuple[str, str, str]]) -> Backstay:
+    app = Backstay()
+
+    @app.on("account", "people")
+    async def note(event: MomentEvent[AccountStep]) -> None:
+        step = event.subject
+        steps.append((step.step, step.email, step.record["id"] if step.record else ""))
+        if step.email.startswith("no-"):
+            raise Reject("Not this address.")
+
+    return app
+
+
+async def token(site: Open, record_id: str, kind: Kind, *, new_email: str = "") -> str:
+    """Return the token of a mail."""
+    inner = site.app.site
+    people = inner.catalog.find("people")
+    assert people is not None
+    record = await inner.viewers.load(people, record_id)
+    assert record is not None
+    return new_mail_token(people, record, kind, now=datetime.now(UTC), new_email=new_email)
+
+
+async def test_each_step_is_told(opening: Opening) -> None:
+    steps: list[tuple[str, str, str]] = []
+    async with opening(application(steps)) as site:
+        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        owner = await site.app.accounts("_superusers").token(boss.id)
+        await site.ask("PATCH", PEOPLE, owner, json={"otp": {"enabled": True}})
+        ann, own = await site.person("ann")
+        asks = {"email": "ann@example.com"}
+        for path in ("request-verification", "request-password-reset", "request-otp"):
+            assert (await site.ask("POST", f"{PEOPLE}/{path}", json=asks)).status_code < 300, path
+        change = {"newEmail": "ann2@example.com"}
+        assert (await site.ask("POST", f"{PEOPLE}/request-email-change", own, json=change)).status_code == 204
+        bodies = {
+            "confirm-verification": {"token": await token(site, ann, "verification")},
+            "confirm-email-change": {
+                "token": await token(site, ann, "emailChange", new_email="ann2@example.com"),
+                "password": PASSWORD,
+            },
+        }
+        for path, body in bodies.items():
+            assert (await site.ask("POST", f"{PEOPLE}/{path}", json=body)).status_code == 204, path
+        reset = {"token": await token(site, ann, "passwordReset")}
+        reset |= dict.fromkeys(("password", "passwordConfirm"), "another password")
+        assert (await site.ask("POST", f"{PEOPLE}/confirm-password-reset", json=reset)).status_code == 204
+    assert steps == [
+        ("request_verification", "ann@example.com", ""),
+        ("request_password_reset", "ann@example.com", ""),
+        ("request_otp", "ann@example.com", ""),
+        ("request_email_change", "ann2@example.com", ""),
+        ("confirm_verification", "", ann),
+        ("confirm_email_change", "ann2@example.com", ann),
+        ("confirm_password_reset", "", ann),
+    ]
+
+
+async def test_a_refusal_tells_nobody_who_has_an_account(opening: Opening) -> None:
+    async with opening(application([])) as site:
+        await site.person("no-ann")
+        answers = []
+        for name in ("no-ann", "no-body"):
+            body = {"email": f"{name}@example.com"}
+            reply = await site.ask("POST", f"{PEOPLE}/request-verification", json=body)
+            answers.append((reply.status_code, reply.json()))
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 400
+        mails = [effect.topic for effect in (await site.app.site.ledger.page())[0]]
+        assert mails == [], "nothing of it is kept"
+
+
+async def test_changes_of_collections_may_be_refused_and_completed(opening: Opening) -> None:
+    app = Backstay()
+    seen: list[tuple[str, str]] = []
+
+    @app.on("schema")
+    async def guard(event: MomentEvent[SchemaChange]) -> None:
+        seen.append((event.subject.action, event.subject.collection))
+        if event.subject.action == "delete":
+            raise Reject("Collections stay.")
+        if event.subject.action == "create":
+            event.subject.body["listRule"] = ""
+
+    async with opening(app) as site:
+        boss = await app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        owner = await app.accounts("_superusers").token(boss.id)
+        made = await site.ask("POST", "/api/collections", owner, json={"name": "made", "type": "base"})
+        assert made.json()["listRule"] == ""
+        one = "/api/collections/made"
+        assert (await site.ask("PATCH", one, owner, json={"viewRule": ""})).status_code == 200
+        assert (await site.ask("DELETE", f"{one}/truncate", owner)).status_code == 204
+        imported = {"collections": [], "deleteMissing": False}
+        await site.ask("PUT", "/api/collections/import", owner, json=imported)
+        refused = await site.ask("DELETE", one, owner)
+        assert (refused.status_code, refused.json()["message"]) == (400, "Collections stay.")
+        assert app.site.catalog.find("made") is not None
+    assert seen == [
+        ("create", ""),
+        ("update", "made"),
+        ("truncate", "made"),
+        ("import", ""),
+        ("delete", "made"),
+    ]
