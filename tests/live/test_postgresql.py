@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -375,15 +376,17 @@ default_pool_size = 6
 
 
 @asynccontextmanager
-async def pgbouncer(folder: Path, database: str) -> AsyncIterator[str]:
+async def pgbouncer(database: str) -> AsyncIterator[str]:
     """Put a pooler in front of a database that lends a connection for one transaction; yield the way through it."""
     server, own = urlsplit(database), free_port()
+    folder = Path(
+        tempfile.mkdtemp(prefix="backstay-pgbouncer-")
+    )  # it runs as another user, who must get there
     config = folder / "pgbouncer.ini"
     config.write_text(
         PGBOUNCER.format(host=server.hostname, port=server.port or 5432, user=server.username, own=own)
     )
-    for place in (config, *list(folder.parents)[:3], folder):
-        place.chmod(0o755 if place.is_dir() else 0o644)
+    folder.chmod(0o755)
     user = "nobody" if os.getuid() == 0 else None  # it refuses to run as root
     running = subprocess.Popen(["pgbouncer", "-q", str(config)], user=user, stderr=subprocess.DEVNULL)
     try:
@@ -392,6 +395,7 @@ async def pgbouncer(folder: Path, database: str) -> AsyncIterator[str]:
     finally:
         running.terminate()
         running.wait()
+        shutil.rmtree(folder)
 
 
 @needs_postgresql
@@ -399,7 +403,7 @@ async def pgbouncer(folder: Path, database: str) -> AsyncIterator[str]:
 async def test_behind_a_pooler(tmp_path: Path, database: str) -> None:
     """Two sites through a pooler, which keeps neither what is prepared nor who listens, see each other's changes."""
     async with (
-        pgbouncer(tmp_path, database) as url,
+        pgbouncer(database) as url,
         open_site(tmp_path / "a", database=url) as first,
         open_site(tmp_path / "b", database=url) as second,
     ):
