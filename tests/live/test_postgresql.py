@@ -387,6 +387,7 @@ async def pgbouncer(database: str) -> AsyncIterator[str]:
         PGBOUNCER.format(host=server.hostname, port=server.port or 5432, user=server.username, own=own)
     )
     folder.chmod(0o755)
+    config.chmod(0o644)
     user = "nobody" if os.getuid() == 0 else None  # it refuses to run as root
     running = subprocess.Popen(["pgbouncer", "-q", str(config)], user=user, stderr=subprocess.DEVNULL)
     try:
