@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backstay import AccountStep, Backstay, MomentEvent, Reject, SchemaChange
+from backstay import AccountStep, Backstay, Event, MomentEvent, Reject, SchemaChange
 from backstay.accounts.mail_tokens import Kind, new_mail_token
 from tests.extending.conftest import PASSWORD, Open, Opening
 
@@ -118,3 +118,21 @@ async def test_changes_of_collections_may_be_refused_and_completed(opening: Open
         ("import", ""),
         ("delete", "made"),
     ]
+
+
+async def test_emptying_a_collection_runs_the_hooks_of_its_records(opening: Opening) -> None:
+    app = Backstay()
+    gone: list[str] = []
+
+    @app.after("products", "delete")
+    async def note(event: Event) -> None:
+        gone.append(event.record["sku"])
+
+    async with opening(app) as site:
+        boss = await app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
+        owner = await app.accounts("_superusers").token(boss.id)
+        for sku in ("a", "b"):
+            await app.records("products").create(sku=sku)
+        assert (await site.ask("DELETE", "/api/collections/products/truncate", owner)).status_code == 204
+        assert await app.records("products").count() == 0
+    assert sorted(gone) == ["a", "b"]

@@ -137,7 +137,8 @@ class Changes:
             work = await self._work(tx)
             current = work.find(collection.id)
             refuse_truncate(current, TRUNCATE_FAILED)
-            watched = current.is_auth or self._writer.observers.watch(current)
+            has_code = self._writer.hooked.has(current, "delete")
+            watched = has_code or current.is_auth or self._writer.observers.watch(current)
             if not watched and not work.catalog.references(current):
                 await tx.execute(Statement(work.ddl.truncate(current)), long=True)
                 return
