@@ -9,7 +9,7 @@ DATA ?=
 ARGS ?=
 OPTIONS = $(if $(HTTP),--http $(HTTP)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
-.PHONY: help demo serve conduit test test-postgres databases lint types format bench reliability build ci constraints clean
+.PHONY: help demo serve conduit test test-postgres databases lint types format bench bench-postgres reliability build ci constraints clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 22
@@ -46,6 +46,9 @@ format: .venv/.check  ## write the code as ruff formats it
 
 bench: .venv/.test  ## load Backstay and PocketBase side by side, print the table
 	@exec $(BIN)/python -m bench $(ARGS)
+
+bench-postgres: .venv/.test  ## measure a site on PostgreSQL: beside SQLite, with more rows, with more processes
+	@exec $(BIN)/python -m bench.postgresql $(ARGS)
 
 reliability: .venv/.test  ## kill, fill, lock and stop a loaded server, print what it kept
 	@exec $(BIN)/python -m bench.reliability $(ARGS)

@@ -49,7 +49,7 @@ def record_id(source: random.Random) -> str:
     return "".join(source.choices(_ALPHABET, k=15))
 
 
-async def make_dataset(pb_data: Path) -> Dataset:
+async def make_dataset(pb_data: Path, *, cities: int = CITIES, towns: int = TOWNS) -> Dataset:
     """Fill the new folder `pb_data`. Takes some seconds."""
     source = random.Random(20_260_115)
     pocketbase = PocketBase()
@@ -62,8 +62,8 @@ async def make_dataset(pb_data: Path) -> Dataset:
     data = Dataset(
         pb_data=pb_data,
         countries=[record_id(source) for _ in range(COUNTRIES)],
-        cities=[record_id(source) for _ in range(CITIES)],
-        towns=[record_id(source) for _ in range(TOWNS)],
+        cities=[record_id(source) for _ in range(cities)],
+        towns=[record_id(source) for _ in range(towns)],
     )
     _insert_rows(pb_data / pocketbase.database, data, source)
     return data
@@ -157,7 +157,7 @@ def _insert_rows(database: Path, data: Dataset, source: random.Random) -> None:
         _insert(link, "countries", "id name code created updated", _country_rows(data.countries))
         for table, ids in (("cities", data.cities), ("towns", data.towns)):
             columns = "id name country population timezone location active created updated"
-            _insert(link, table, columns, _city_rows(ids, data.countries, source))
+            _insert(link, table, columns, city_rows(ids, data.countries, source))
         _insert(link, "notes", "id text owner created updated", _note_rows(source))
     link.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     link.close()
@@ -180,7 +180,7 @@ def _country_rows(ids: list[str]) -> Iterator[Row]:
         )
 
 
-def _city_rows(ids: list[str], countries: list[str], source: random.Random) -> Iterator[Row]:
+def city_rows(ids: list[str], countries: list[str], source: random.Random) -> Iterator[Row]:
     """Give the rows of cities. Names are unique, as are populations, so that every sort has one right answer."""
     seen: set[str] = set()
     populations = source.sample(range(500, 20_000_000), len(ids))

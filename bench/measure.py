@@ -100,7 +100,7 @@ def run(plan: Plan, tell: Tell) -> Report:
         with _running(plan.servers, Path(folder)) as servers:
             time.sleep(1)  # what a server does after its first answer is part of its rest
             rest = {name: server.memory_bytes() / 1e6 for name, server in servers.items()}
-            cases = _measure_cases(plan, servers, dataset, tell)
+            cases = measure_cases(plan, servers, dataset, tell)
             loaded = {name: server.memory_bytes() / 1e6 for name, server in servers.items()}
             extras = _measure_extras(plan, servers, dataset, tell) if plan.extras else {}
         tell("a hook")
@@ -141,7 +141,7 @@ def _median_start(launcher: Launcher, data: Path) -> float:
     return statistics.median(times)
 
 
-def _measure_cases(
+def measure_cases(
     plan: Plan, servers: dict[str, Server], dataset: Dataset, tell: Tell
 ) -> dict[str, dict[str, Measured]]:
     tokens = {name: asyncio.run(_sign_in(server)) for name, server in servers.items() if name != "raw"}

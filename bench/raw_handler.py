@@ -58,8 +58,8 @@ class City(msgspec.Struct):
     active: bool = False
 
 
-_decode_city = msgspec.json.Decoder(City).decode
-_encode = msgspec.json.encode
+decode_city = msgspec.json.Decoder(City).decode
+encode = msgspec.json.encode
 
 
 class JsonBytes(Response):
@@ -149,10 +149,10 @@ class Site:
         return JsonBytes(f'{{"items":[{items}],{counts}}}')
 
     async def create(self, request: Request) -> Response:
-        city = _decode_city(await request.body())
+        city = decode_city(await request.body())
         identity = "".join(map(_ALPHABET.__getitem__, (byte % 36 for byte in secrets.token_bytes(15))))
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"[:23] + "Z"
-        place = _encode(city.location).decode()
+        place = encode(city.location).decode()
         values = (identity, city.name, city.country, city.population, city.timezone, place, city.active, now)
         return JsonBytes(await self._writer.insert(values))
 

@@ -146,7 +146,7 @@ class Site:
         self.changes = Changes(store, self.writer, self._publish)
         self.catalog_watchers: list[Callable[[Catalog], None]] = []
         """Told each new catalog that this process has made, once it is on disk; they must be quick and not raise."""
-        self._version = -1
+        self._shape = -1
 
     def _open_files(self, store: Store, incoming: Incoming) -> None:
         self.local_files = LocalStore(self.data / STORAGE_FOLDER)
@@ -249,8 +249,8 @@ class Site:
             tell(catalog)
 
     def is_stale(self) -> bool:
-        """Tell whether anybody has committed anything since the last `refresh`."""
-        return self.store.version() != self._version
+        """Tell whether anybody may have changed the catalog or the settings since the last `refresh`."""
+        return self.store.shape() != self._shape
 
     async def refresh(self) -> None:
         """Take over what other processes have changed of the catalog and the settings.
@@ -259,10 +259,10 @@ class Site:
         """
         if joined(self.store) is not None:
             return
-        version = self.store.version()
-        if version == self._version:
+        shape = self.store.shape()
+        if shape == self._shape:
             return
-        self._version = version
+        self._shape = shape
         known = await self.store.fetch(SELECT_VERSION)
         current = int(known[0][0]) if known else 0
         if current != self.catalog.version or not len(self.catalog):

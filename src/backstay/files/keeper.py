@@ -14,7 +14,7 @@ from backstay.catalog import Catalog, Collection
 from backstay.files.incoming import Incoming
 from backstay.files.stores import FileStore
 from backstay.outbox import Effect, Outbox
-from backstay.records.changes import Change
+from backstay.records.changes import Change, Follower
 from backstay.records.statements import StatementBook
 from backstay.records.upload import Upload
 from backstay.records.uploads import folder_of, names_in
@@ -91,6 +91,9 @@ class Keeper:
 
     def watches(self, collection: Collection) -> bool:
         return bool(collection.file_fields)
+
+    def follower(self) -> Follower | None:
+        return None
 
     async def changed(self, tx: Transaction, change: Change) -> None:
         gone = names_in(change.collection, change.old) - names_in(change.collection, change.new)

@@ -62,7 +62,7 @@ class Statement(msgspec.Struct, frozen=True, eq=False):
     sql: str
     params: tuple[Param, ...] = ()
     is_cheap: bool = False
-    """True when it reads one record by its id: no budget is needed."""
+    """True when it reads or writes one record by its id: no budget is needed."""
     is_compiled: bool = False
     """True when its text is a dialect's, with the placeholders of its driver; else a value is a `?`."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import Select, func, select
@@ -66,10 +67,17 @@ def plan_list(
         total = select(func.count()).select_from(source)
         total = total.where(where) if where is not None else total
         count = frame.dialect.compile(total, frame.params)
-    rows = select_rows(scope, picked, tree, frame).select_from(source).order_by(*order)
-    if where is not None:
-        rows = rows.where(where)
-    rows = rows.limit(frame.param("given", "limit")).offset(frame.param("given", "offset"))
+    limit, offset = frame.param("given", "limit"), frame.param("given", "offset")
+
+    def page_of(rows: Select[Any]) -> Select[Any]:
+        chosen = rows.select_from(source).order_by(*order).limit(limit).offset(offset)
+        return chosen if where is None else chosen.where(where)
+
+    if frame.dialect.writes_skipped:
+        page = page_of(select(*table.c)).subquery(collection.name)
+        rows = select_rows(Scope(frame, collection, page), picked, tree, frame).select_from(page)
+    else:
+        rows = page_of(select_rows(scope, picked, tree, frame))
     return ReadPlan(
         frame.dialect.compile(rows, frame.params),
         count,

@@ -25,7 +25,7 @@ from backstay.realtime.channel import Channel, Stream
 from backstay.realtime.clients import Client, Clients
 from backstay.realtime.events import Happened, Numbered, Relay, Subscribe
 from backstay.realtime.topics import Topic, parse_topic
-from backstay.records.changes import Change
+from backstay.records.changes import Change, Follower
 from backstay.records.draft import RecordValues
 from backstay.records.event_reader import EventReader
 from backstay.records.query import ListQuery
@@ -101,10 +101,18 @@ class Broker:
     def watches(self, collection: Collection) -> bool:
         return self.channel.may_matter()
 
+    def follower(self) -> Follower | None:
+        shared = self.channel.follower()
+        if shared is None:
+            return None
+
+        def values(change: Change) -> dict[str, DbValue]:
+            return shared.values(_happened(change))
+
+        return Follower(shared.plan, values, shared.done)
+
     async def changed(self, tx: Transaction, change: Change) -> None:
-        collection = change.collection
-        old, new = kept(collection, change.old), kept(collection, change.new)
-        await self.channel.publish(tx, Happened(change.action, collection.id, change.id, old, new))
+        await self.channel.publish(tx, _happened(change))
 
     async def dropped(self, tx: Transaction, collection: Collection) -> None:
         """Nobody is told record by record."""
@@ -357,6 +365,12 @@ class _Teller:
         self, values: dict[str, DbValue], rule: str | None, topic: Topic, viewer: Viewer
     ) -> bytes | None:
         return await self._broker.show(self._catalog, self._collection, values, rule, topic, viewer)
+
+
+def _happened(change: Change) -> Happened:
+    collection = change.collection
+    old, new = kept(collection, change.old), kept(collection, change.new)
+    return Happened(change.action, collection.id, change.id, old, new)
 
 
 def kept(collection: Collection, values: RecordValues | None) -> dict[str, DbValue] | None:

@@ -7,6 +7,8 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
+from backstay.catalog.fields import DbValue
+from backstay.plans.create import Following
 from backstay.realtime.events import Event, Numbered
 from backstay.stores.base import Transaction
 
@@ -21,6 +23,14 @@ class Stream(msgspec.Struct, frozen=True):
     address: str
     viewer: str
     oauth2: bool
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """How an event is let happen by a statement; see `records.changes.Follower`."""
+
+    plan: Following
+    values: Callable[[Event], dict[str, DbValue]]
+    done: Callable[[], None]
 
 
 class Channel(Protocol):
@@ -39,6 +49,10 @@ class Channel(Protocol):
 
     async def publish(self, tx: Transaction, event: Event) -> None:
         """Let an event happen with a transaction."""
+        ...
+
+    def follower(self) -> Shared | None:
+        """Return how an event is let happen by a statement; None where that takes a transaction."""
         ...
 
     async def send(self, event: Event) -> None:

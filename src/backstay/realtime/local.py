@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from backstay.realtime.channel import Deliver, Stream
+from backstay.realtime.channel import Deliver, Shared, Stream
 from backstay.realtime.events import Event, Numbered
 from backstay.stores.base import Transaction
 
@@ -31,6 +31,9 @@ class LocalChannel:
 
     async def publish(self, tx: Transaction, event: Event) -> None:
         tx.after_commit(lambda: self._hand_on(event))
+
+    def follower(self) -> Shared | None:
+        return None
 
     async def send(self, event: Event) -> None:
         self._hand_on(event)

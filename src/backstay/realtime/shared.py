@@ -14,10 +14,14 @@ import time
 from collections.abc import Callable
 
 import msgspec
+import sqlalchemy as sa
+from sqlalchemy import FromClause
+from sqlalchemy.sql.dml import Insert
 
-from backstay.catalog.fields import DbValue
+from backstay.catalog.fields import DbValue, Kind
 from backstay.plans.params import Statement
-from backstay.realtime.channel import Deliver, Stream
+from backstay.plans.scope import Frame
+from backstay.realtime.channel import Deliver, Shared, Stream
 from backstay.realtime.events import Event, Numbered
 from backstay.stores.base import Store, Transaction
 from backstay.stores.tables import counter, flag, key, seconds, system_table, text
@@ -31,18 +35,17 @@ KEPT_S = 60.0
 """How long events stay in the table; every process has read them long before."""
 READ_MAX = 500
 
-TABLES = (
-    system_table("_events", counter("seq"), text("payload"), seconds("created"), is_counted=True),
-    system_table(
-        "_streams",
-        key("id"),
-        text("process"),
-        text("address"),
-        text("viewer"),
-        flag("oauth2"),
-        seconds("expires"),
-    ),
+_EVENTS = system_table("_events", counter("seq"), text("payload"), seconds("created"), is_counted=True)
+_STREAMS = system_table(
+    "_streams",
+    key("id"),
+    text("process"),
+    text("address"),
+    text("viewer"),
+    flag("oauth2"),
+    seconds("expires"),
 )
+TABLES = (_EVENTS, _STREAMS)
 _ADD = Statement("INSERT INTO _events (payload, created) VALUES (?, ?)")
 _READ = Statement("SELECT seq, payload FROM _events WHERE seq > ? ORDER BY seq LIMIT ?")
 _LAST = {
@@ -69,6 +72,8 @@ _FIND = Statement("SELECT id, address, viewer, oauth2 FROM _streams WHERE id = ?
 _RENEW = Statement("UPDATE _streams SET expires = ? WHERE process = ?")
 _FORGET = Statement("DELETE FROM _streams WHERE expires < ?")
 _LEAVE = Statement("DELETE FROM _streams WHERE process = ?")
+_PAYLOAD, _NOW = " payload", " now"
+"""Names of values beside those of a record's fields, which have no spaces."""
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Event).decode
 
@@ -82,6 +87,7 @@ class SharedChannel:
         self._store, self._now = store, now
         self._process = secrets.token_hex(8)
         self._open = 0
+        self._is_heard, self._heard_at = False, -1
         self._seen = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._awake = asyncio.Event()
@@ -102,10 +108,27 @@ class SharedChannel:
     def may_matter(self) -> bool:
         return True  # whether somebody listens elsewhere is asked within the transaction
 
+    async def _is_anybody_there(self, tx: Transaction) -> bool:
+        """Tell whether anybody listens anywhere; known for as long as nobody else may have changed the list."""
+        if tx.epoch is None or tx.epoch != self._heard_at:
+            self._is_heard = bool(await tx.fetch(_ANYBODY, [self._now()]))
+            self._heard_at = -1 if tx.epoch is None else tx.epoch
+        return self._is_heard
+
     async def publish(self, tx: Transaction, event: Event) -> None:
-        if await tx.fetch(_ANYBODY, [self._now()]):
+        if await self._is_anybody_there(tx):
             await tx.execute(_ADD, [_encode(event).decode(), self._now()])
             tx.after_commit(self._awake.set)
+
+    def follower(self) -> Shared | None:
+        return Shared(_follow, self._values, self._wake)
+
+    def _wake(self) -> None:
+        if self._open:
+            self._awake.set()
+
+    def _values(self, event: Event) -> dict[str, DbValue]:
+        return {_PAYLOAD: _encode(event).decode(), _NOW: self._now()}
 
     async def send(self, event: Event) -> None:
         await self._write((_ADD, [_encode(event).decode(), self._now()]))
@@ -134,6 +157,7 @@ class SharedChannel:
 
     async def _write(self, *writes: tuple[Statement, list[DbValue]]) -> None:
         async def job(tx: Transaction) -> None:
+            self._heard_at = -1  # of the writes that follow, the first looks
             for statement, values in writes:
                 await tx.execute(statement, values)
 
@@ -183,3 +207,13 @@ class SharedChannel:
                 )
             except Exception:
                 log.warning("the list of streams can't be renewed", exc_info=True)
+
+
+def _follow(frame: Frame, stored: FromClause) -> Insert:
+    """Return what lets an event happen with each row of `stored`, if anybody listens."""
+    dialect = frame.dialect
+    payload = dialect.value(frame.param("given", _PAYLOAD), Kind.TEXT)
+    now = dialect.value(frame.param("given", _NOW), Kind.NUMBER)
+    anybody = sa.select(dialect.number(1)).where(_STREAMS.c.expires > now).exists()
+    rows = sa.select(payload, now).select_from(stored).where(anybody)
+    return sa.insert(_EVENTS).from_select(["payload", "created"], rows)

@@ -6,12 +6,14 @@ is an `Observer`. The writer asks `watches` first, so that a collection nobody w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from backstay.catalog import Catalog, Collection
+from backstay.catalog.fields import DbValue
+from backstay.plans.create import Following
 from backstay.records.draft import RecordValues
 from backstay.stores.base import Transaction
 
@@ -36,11 +38,28 @@ class Change(msgspec.Struct, frozen=True, eq=False):
         return str((self.new or self.old or {})["id"])
 
 
+class Follower(msgspec.Struct, frozen=True):
+    """What an observer does about a new record, as a statement that is run along with the one which stores it.
+
+    plan:   makes the statement; its parameters are given by name
+    values: returns their values
+    done:   is called when it is on disk
+    """
+
+    plan: Following
+    values: Callable[[Change], dict[str, DbValue]]
+    done: Callable[[], None]
+
+
 class Observer(Protocol):
     """A part that takes part in each write of the collections it watches."""
 
     def watches(self, collection: Collection) -> bool:
         """Tell whether changes of a collection's records matter; asked for each write, so it must be quick."""
+        ...
+
+    def follower(self) -> Follower | None:
+        """Return what it does about a new record as one statement; None where that takes a transaction."""
         ...
 
     async def changed(self, tx: Transaction, change: Change) -> None:
@@ -64,6 +83,12 @@ class Observers:
     def watch(self, collection: Collection) -> bool:
         """Tell whether anybody watches a collection."""
         return any(observer.watches(collection) for observer in self._all)
+
+    def followers(self, collection: Collection) -> list[Follower] | None:
+        """Return what all who watch do about a new record, each as one statement; None where one can't."""
+        found = [observer.follower() for observer in self._all if observer.watches(collection)]
+        kept = [follower for follower in found if follower is not None]
+        return kept if len(kept) == len(found) else None
 
     async def tell(self, tx: Transaction, change: Change) -> None:
         """Tell everybody who watches."""

@@ -35,21 +35,26 @@ async def check_draft(
 
     uploads: the files that came with it
     """
-    faults: dict[str, Fault] = {}
-    is_new = draft.is_new
-    for field in draft.collection.fields:
-        fault = _check_alone(draft, field, uploads, new=is_new)
-        if fault is not None:
-            faults[field.name] = fault
+    faults = check_fields(draft, uploads)
     for relation in draft.collection.relation_fields:
         if relation.name not in faults:
             fault = await _check_relation(tx, catalog, book, draft, relation)
             if fault is not None:
                 faults[relation.name] = fault
-    if is_new and "id" in draft.sent and "id" not in faults:
+    if draft.is_new and "id" in draft.sent and "id" not in faults:
         fault = await _check_new_id(tx, catalog, book, draft)
         if fault is not None:
             faults["id"] = fault
+    return faults
+
+
+def check_fields(draft: Draft, uploads: Uploads) -> dict[str, Fault]:
+    """Return what is wrong with a draft's fields, each by itself; nothing is asked of the database."""
+    faults: dict[str, Fault] = {}
+    for field in draft.collection.fields:
+        fault = _check_alone(draft, field, uploads, new=draft.is_new)
+        if fault is not None:
+            faults[field.name] = fault
     return faults
 
 

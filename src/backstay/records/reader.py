@@ -41,7 +41,7 @@ class Reader:
 
     def __init__(self, store: Store, showing: Showing | None = None) -> None:
         self._store = store
-        self._showing = showing or Showing()
+        self.showing = showing or Showing()
         self._plans: PlanCache[ReadPlan] = PlanCache(store.dialect)
         self._counts: OrderedDict[tuple[str, tuple[DbValue, ...]], tuple[int, int]] = OrderedDict()
 
@@ -67,7 +67,7 @@ class Reader:
         if query.filter:
             parsed = parse_filter(query.filter)
             shape, literals = parsed.skeleton, parsed.literals
-        picked = self._showing.picked(collection, picked_keys(picker), by_code=by_code)
+        picked = self.showing.picked(collection, picked_keys(picker), by_code=by_code)
         key = ("list", collection.id, info.viewer.shape, shape, query.sort, query.expand, picked)
 
         def make(frame: Frame) -> ReadPlan:
@@ -85,7 +85,7 @@ class Reader:
         rows = await self._store.fetch(plan.rows, bind(plan.rows, values))
         items = await finish_rows(plan, rows, self._store.fetch, info)
         if not by_code:
-            items = await self._showing.change(catalog, collection, items, info, expands=plan.has_expand)
+            items = await self.showing.change(catalog, collection, items, info, expands=plan.has_expand)
         if picker is not None and picked is None:
             items = await _pick_each(items, picker)
         return _page(items, query, total)
@@ -113,7 +113,7 @@ class Reader:
         """Return one record as `fetch` sees it, which may be within a transaction; `rule` None checks nothing."""
         catalog, collection, info, query = call.catalog, call.collection, call.info, call.query
         picker = picker_of(query.fields)
-        picked = self._showing.picked(collection, picked_keys(picker), by_code=call.by_code)
+        picked = self.showing.picked(collection, picked_keys(picker), by_code=call.by_code)
         key = ("view", collection.id, info.viewer.shape, rule, query.expand, picked)
 
         def make(frame: Frame) -> ReadPlan:
@@ -126,7 +126,7 @@ class Reader:
             raise NotFound
         texts = await finish_rows(plan, rows, fetch, info)
         if not call.by_code:
-            texts = await self._showing.change(catalog, collection, texts, info, expands=plan.has_expand)
+            texts = await self.showing.change(catalog, collection, texts, info, expands=plan.has_expand)
         text = texts[0]
         if picker is not None and picked is None:
             return _encode(pick(_decode(text), picker))

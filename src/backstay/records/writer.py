@@ -30,6 +30,7 @@ from backstay.records.hooks import Hooked
 from backstay.records.plan_cache import PlanCache
 from backstay.records.query import RecordCall, refuse_rewrite
 from backstay.records.reader import ONLY_SUPERUSERS, Reader
+from backstay.records.single_create import SingleCreate
 from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
 from backstay.records.upload import Upload
@@ -81,12 +82,18 @@ class Writer:
         self.observers = Observers()
         self.hooked = Hooked()
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
+        self._single = SingleCreate(store, self.book, self.observers)
 
     # -- creating -------------------------------------------------------------------------------------------
 
     async def create(self, call: RecordCall) -> bytes:
         """Create a record and return it. Raises BadRequest with all faults, Forbidden for superusers' collections."""
         check_writable(call, call.collection.createRule)
+        if self._single.suits(call, self.hooked, self._reader.showing):
+            draft = self._draft(call, None)
+            made = await self._single.create(_with_body_for_rules(call, draft), draft)
+            if made is not None:
+                return made
         call = with_new_id(call)
         hashes = await self.prepare(call)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -47,6 +47,12 @@ class Transaction(Protocol):
     """One job's view of the database. Raises Unavailable when the job is over, or was given up."""
 
     dialect: Dialect
+    epoch: int | None
+    """Stays what it is for as long as no other process has committed anything; None where that is not known."""
+
+    async def fetch_known(self, statement: Statement) -> list[Row]:
+        """Return the rows of a query over definitions and settings, which are kept until those change."""
+        ...
 
     async def fetch(
         self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
@@ -110,6 +116,22 @@ class Store(Protocol):
 
     def version(self) -> int:
         """Return a number which changes whenever anybody has committed a change."""
+        ...
+
+    def shape(self) -> int:
+        """Return a number which changes whenever anybody has committed a change of definitions or settings."""
+        ...
+
+
+@runtime_checkable
+class SingleWrites(Protocol):
+    """A store that writes faster what is one statement."""
+
+    async def write_single(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        """Run one statement as a write of its own, and return its rows once it is durable.
+
+        None come back as well where the database refused it: then nothing is written.
+        """
         ...
 
 

@@ -71,7 +71,7 @@ async def load_catalog(tx: Transaction) -> Catalog:
 
 async def load_version(tx: Transaction) -> int:
     """Return the version of the catalog as a transaction sees it."""
-    rows = await tx.fetch(SELECT_VERSION)
+    rows = await tx.fetch_known(SELECT_VERSION)
     return int(rows[0][0]) if rows else 0
 
 

@@ -39,6 +39,14 @@ SYSTEM_TABLES = (
     """CREATE OR REPLACE FUNCTION _count_removed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         UPDATE _counts SET total = total - (SELECT count(*) FROM removed) WHERE collection = TG_ARGV[0];
         RETURN NULL; END $$""",
+    """CREATE OR REPLACE FUNCTION _reshaped() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        UPDATE _writer SET shape = version;
+        RETURN NULL; END $$""",
+    """DO $$ BEGIN
+        IF NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = '_reshaped' AND tgrelid = '_params'::regclass) THEN
+            CREATE TRIGGER _reshaped AFTER INSERT OR UPDATE OR DELETE ON _params
+            FOR EACH STATEMENT EXECUTE FUNCTION _reshaped();
+        END IF; END $$""",
     """CREATE OR REPLACE FUNCTION _list_of(value text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
         IF value = '' THEN RETURN '[]'; END IF;
         BEGIN

@@ -3,8 +3,9 @@
 - A write is what it is on SQLite: nothing else is written while it reads, checks and writes. The row of `_writer` is
   locked by every writing transaction, so that this holds over all processes and machines, and needs no more of the
   database than row locks. Each process takes all jobs that wait, runs each in a savepoint, and commits once.
-- `_writer` counts the commits. Other processes are told with NOTIFY; a process that can't listen looks at the count.
-- Commands that open or end a savepoint travel with the statement that follows: they cost no round trip.
+- `_writer` counts the commits, and knows the last one that changed definitions or settings. Other processes are told
+  with NOTIFY; a process that can't listen looks at the row.
+- The transaction begins with a savepoint, and so does each job after the one before it: one command for both.
 - What the database undid by itself (a deadlock, a conflict that it reports as SQLSTATE class 40) is done once more.
 """
 
@@ -24,7 +25,7 @@ from psycopg.errors import DuplicateTable, UniqueViolation
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from backstay.catalog.fields import DbValue
-from backstay.errors import Unavailable
+from backstay.errors import BadRequest, Unavailable
 from backstay.plans.dialects.base import Dialect
 from backstay.plans.dialects.postgresql import PostgresqlDialect
 from backstay.plans.params import Statement
@@ -34,16 +35,21 @@ from backstay.stores.postgresql_errors import is_conflict, is_lost, translated
 from backstay.stores.postgresql_link import ALIVE, Link, connect
 from backstay.stores.postgresql_listener import Listener
 from backstay.stores.postgresql_shape import look_at
+from backstay.stores.postgresql_single import SingleJob, write_together
 from backstay.stores.queue import JobQueue, Waiting
 
 T = TypeVar("T")
 
 DIALECT = PostgresqlDialect()
 TABLE = """CREATE TABLE IF NOT EXISTS _writer (
-    id smallint PRIMARY KEY CHECK (id = 1), version bigint NOT NULL) WITH (fillfactor = 10)"""
+    id smallint PRIMARY KEY CHECK (id = 1), version bigint NOT NULL, shape bigint DEFAULT 0 NOT NULL)
+    WITH (fillfactor = 10)"""
 FIRST_ROW = "INSERT INTO _writer VALUES (1, 0) ON CONFLICT DO NOTHING"
-BEGIN = "BEGIN; SET LOCAL lock_timeout = {ms}; UPDATE _writer SET version = version + 1 RETURNING version"
-COMMIT = "SELECT pg_notify('{channel}', '{version}'); COMMIT"
+BEGIN = """BEGIN; SET LOCAL lock_timeout = {ms};
+    UPDATE _writer SET version = version + 1 RETURNING version, shape; SAVEPOINT job"""
+NEXT_JOB = "RELEASE SAVEPOINT job; SAVEPOINT job; SELECT shape FROM _writer"
+COMMIT = "SELECT shape, pg_notify('{channel}', version || ' ' || shape) FROM _writer; COMMIT"
+MAYBE_WRITTEN = "The database went away while this was written: look whether it was before you send it again."
 CONFLICTS_MAX = 5
 """How often a group that the database undid is begun again."""
 CONFLICT_WAIT_S = 0.02
@@ -69,15 +75,48 @@ class PostgresqlOptions(msgspec.Struct, frozen=True):
     readers: int = 8
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """A transaction that has the lock.
+
+    version: the number of its commit
+    shape:   that of the last commit before it which changed definitions or settings
+    epoch:   see `Transaction.epoch`
+    """
+
+    link: Link
+    version: int
+    shape: int
+    epoch: int
+
+
+class Known:
+    """What queries over definitions and settings gave, for one shape."""
+
+    def __init__(self) -> None:
+        self._shape = -1
+        self._rows: dict[str, list[Row]] = {}
+
+    def of(self, shape: int) -> dict[str, list[Row]]:
+        """Return what is known of a shape, by the text of the query; it may be added to."""
+        if shape != self._shape:
+            self._shape, self._rows = shape, {}
+        return self._rows
+
+
 class PostgresqlTransaction:
     """The writer's connection, lent to one job.
 
+    known:           what queries over definitions and settings gave; None where that may have changed already
     query_timeout_s: how long one of its reads may take; None for jobs that may take their time
     """
 
-    def __init__(self, link: Link, query_timeout_s: float | None = None) -> None:
+    def __init__(
+        self, begun: Begun, known: dict[str, list[Row]] | None, query_timeout_s: float | None = None
+    ) -> None:
         self.dialect: Dialect = DIALECT
-        self._link = link
+        self.epoch: int | None = begun.epoch
+        self._link = begun.link
+        self._known = known
         self._query_timeout_s = query_timeout_s
         self._depth = 0
         self._innermost = "job"
@@ -97,6 +136,14 @@ class PostgresqlTransaction:
     def _check_open(self) -> None:
         if self._is_over:
             raise Unavailable(hint="The transaction is over, or was held for too long and was undone.")
+
+    async def fetch_known(self, statement: Statement) -> list[Row]:
+        if self._known is None:
+            return await self.fetch(statement)
+        rows = self._known.get(statement.sql)
+        if rows is None:
+            rows = self._known[statement.sql] = await self.fetch(statement)
+        return rows
 
     async def fetch(
         self, statement: Statement, values: Sequence[DbValue] = (), *, limit_s: float | None = None
@@ -140,11 +187,21 @@ class PostgresqlTransaction:
         except Error as exc:
             raise translated(exc) from exc
 
+    async def run_single(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        """Run a statement that writes, and return its rows."""
+        self._check_open()
+        self._known = None
+        try:
+            return await self._link.written(statement, values)
+        except Error as exc:
+            raise self._translated(exc) from exc
+
     async def execute(
         self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
     ) -> int:
         self._check_open()
         self.check()
+        self._known = None
         try:
             return await self._link.changed(statement, values)
         except Error as exc:
@@ -153,6 +210,7 @@ class PostgresqlTransaction:
     async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
         self._check_open()
         self.check()
+        self._known = None
         try:
             await self._link.many(statement, rows)
         except Error as exc:
@@ -175,6 +233,7 @@ class PostgresqlTransaction:
             if not self._is_over:
                 self._refused = None
                 await self._link.undo(name)
+                self._link.first(f"RELEASE SAVEPOINT {name}")
             raise
         finally:
             self._depth -= 1
@@ -202,6 +261,9 @@ class PostgresqlStore:
         self.options = options or PostgresqlOptions()
         self._queue = JobQueue(self._write_group, _answer)
         self._link: Link | None = None
+        self._known = Known()
+        self._epoch = 0
+        self._last = -1  # the number of our last commit
         self._dear: OrderedDict[str, None] = OrderedDict()
         self._dear_turn = asyncio.Semaphore(max(1, self.options.readers // 2))
         self._odd = count(-2, -1)
@@ -211,7 +273,7 @@ class PostgresqlStore:
         link = await connect(self.url, timeout_s=self.options.write_wait_s)
         try:
             await _make_table(link)
-            self._channel = await link.text("SELECT 'backstay_' || current_schema()")
+            (self._channel,) = await link.command("SELECT 'backstay_' || current_schema()")
         finally:
             await link.close()
         self._pool = AsyncConnectionPool(
@@ -246,6 +308,13 @@ class PostgresqlStore:
         if joined(self) is not None:
             return next(self._odd)
         heard = self._listener.version
+        return heard if heard is not None else next(self._odd)
+
+    def shape(self) -> int:
+        """Return a number which changes with each commit that changed definitions or settings; see `version`."""
+        if joined(self) is not None:
+            return next(self._odd)
+        heard = self._listener.shape
         return heard if heard is not None else next(self._odd)
 
     async def fetch(self, statement: Statement, values: Sequence[DbValue] = ()) -> list[Row]:
@@ -295,12 +364,21 @@ class PostgresqlStore:
             return await here.write(job)
         return await self._queue.run(job, limited=limited)
 
+    async def write_single(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        try:
+            return await self.write(SingleJob(statement, values))
+        except StoreError:
+            return []
+
     async def _write_group(self, group: list[Waiting]) -> None:
+        self._queue.fill(group, self.options.group_max)
         for tries in range(CONFLICTS_MAX):
             try:
-                link, version = await self._begin()
+                if await self._write_together(group):
+                    return
+                begun = await self._begin()
                 self._queue.fill(group, self.options.group_max)
-                await self._run_group(link, version, group)
+                await self._run_group(begun, group)
                 return
             except Unavailable:
                 await self._drop_transaction()
@@ -311,43 +389,80 @@ class PostgresqlStore:
                     raise translated(exc) from exc
                 await asyncio.sleep(CONFLICT_WAIT_S * 2**tries)
 
-    async def _run_group(self, link: Link, version: int, group: list[Waiting]) -> None:
+    async def _write_together(self, group: list[Waiting]) -> bool:
+        """Write a group whose jobs are single statements. Returns False where one of them is more, or was refused."""
+        link = await self._connected()
+        asked = [waiting for waiting in group if not waiting.answer.done()]
+        jobs = [waiting.job for waiting in asked if isinstance(waiting.job, SingleJob)]
+        if not jobs or len(jobs) < len(asked) or not link.is_direct:
+            return False
+        limit_ms = int(self.options.query_timeout_s * 1000)
+        try:
+            written = await write_together(link, jobs, channel=self._channel, limit_ms=limit_ms)
+        except Error as exc:
+            if is_lost(exc):
+                raise Unavailable(hint=MAYBE_WRITTEN) from exc
+            if not isinstance(translated(exc), StoreError | BadRequest):
+                raise
+            await self._drop_transaction()
+            return False
+        self._notice(written.version)
+        self._committed(written.version, written.shape)
+        for waiting, rows in zip(asked, written.rows, strict=True):
+            waiting.accept(rows)
+        return True
+
+    async def _run_group(self, begun: Begun, group: list[Waiting]) -> None:
         """Run the jobs, commit, and answer. Raises psycopg.Error when the transaction is lost."""
         results: list[tuple[Waiting, Any]] = []
         acts: list[Callable[[], None]] = []
+        shape: int | None = begun.shape  # None: the savepoint is that of a job which is done
         for waiting in group:
-            if not waiting.answer.done():
-                await self._try_job(link, waiting, results, acts)
+            if waiting.answer.done():
+                continue
+            if shape is None:
+                (shape,) = await begun.link.command(NEXT_JOB)
+            known = self._known.of(shape)
+            if await self._try_job(begun, known, waiting, results, acts):
+                shape = None
         if not results:
-            await link.command("ROLLBACK")
+            await begun.link.command("ROLLBACK")
             return
-        await self._commit(link, version)
-        self._listener.hear(version)
+        await self._commit(begun)
         for act in acts:
             act()
         for waiting, result in results:
             waiting.accept(result)
 
-    async def _commit(self, link: Link, version: int) -> None:
+    async def _commit(self, begun: Begun) -> None:
         try:
-            await link.command(COMMIT.format(channel=self._channel, version=version))
+            shape, _ = await begun.link.command(COMMIT.format(channel=self._channel))
         except Error as exc:
             if is_conflict(exc):
                 raise
-            raise Unavailable(
-                hint="The database went away while this was written: look whether it was before you send it again."
-            ) from exc
+            raise Unavailable(hint=MAYBE_WRITTEN) from exc
+        self._committed(begun.version, shape)
+
+    def _committed(self, version: int, shape: int) -> None:
+        self._last = version
+        self._listener.hear(version, shape)
+
+    def _notice(self, version: int) -> None:
+        """Take note of the number that a transaction has: was another's in between?"""
+        if version != self._last + 1:
+            self._epoch += 1
 
     async def _try_job(
         self,
-        link: Link,
+        begun: Begun,
+        known: dict[str, list[Row]],
         waiting: Waiting,
         results: list[tuple[Waiting, Any]],
         acts: list[Callable[[], None]],
-    ) -> None:
-        """Run one job; what it raises is its own answer, and undoes its own work."""
-        tx = PostgresqlTransaction(link, self.options.query_timeout_s if waiting.limited else None)
-        link.first("SAVEPOINT job")
+    ) -> bool:
+        """Run one job, and tell whether it is done; what it raises is its own answer, and undoes its own work."""
+        link = begun.link
+        tx = PostgresqlTransaction(begun, known, self.options.query_timeout_s if waiting.limited else None)
         limit = asyncio.timeout(self.options.job_timeout_s if waiting.limited else None)
         try:
             async with limit:
@@ -361,18 +476,27 @@ class PostgresqlStore:
             await link.undo("job")
             is_late = isinstance(exc, TimeoutError) and limit.expired()
             waiting.refuse(Unavailable(hint="The write took too long and was undone.") if is_late else exc)
-        else:
-            tx.end()
-            link.first("RELEASE SAVEPOINT job")
-            results.append((waiting, result))
-            acts += tx.acts
+            return False
+        tx.end()
+        results.append((waiting, result))
+        acts += tx.acts
+        return True
 
-    async def _begin(self) -> tuple[Link, int]:
-        """Begin a transaction, with the lock that lets nobody else write. Returns the number that it will have."""
+    async def _begin(self) -> Begun:
+        """Begin a transaction, with the lock that lets nobody else write, and the savepoint of the first job."""
+        link = await self._connected()
+        version, shape = await link.command(BEGIN.format(ms=int(self.options.write_wait_s * 1000)))
+        self._notice(version)
+        return Begun(link, version, shape, self._epoch)
+
+    async def _connected(self) -> Link:
+        """Return the connection for writing, a new one where it was lost."""
         if self._link is None or self._link.is_lost:
-            self._link = await connect(self.url, timeout_s=self.options.write_wait_s)
-        text = BEGIN.format(ms=int(self.options.write_wait_s * 1000))
-        return self._link, int(await self._link.last_text(text))
+            link = await connect(self.url, timeout_s=self.options.write_wait_s)
+            if link.is_direct:
+                await link.command(f"SET lock_timeout = {int(self.options.write_wait_s * 1000)}")
+            self._link = link
+        return self._link
 
     async def _drop_transaction(self) -> None:
         """End what is open; a connection that can't do that is not used again."""

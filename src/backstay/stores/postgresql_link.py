@@ -1,4 +1,4 @@
-"""One connection to PostgreSQL: runs statements, with commands that wait sent along."""
+"""One connection to PostgreSQL: runs statements, and before them the commands that wait, in one go."""
 
 from __future__ import annotations
 
@@ -45,18 +45,13 @@ class Link:
     def is_lost(self) -> bool:
         return self.connection.closed or self.connection.broken
 
-    def first(self, command: str) -> None:
-        """Send a command with the next statement, before it."""
-        self._first.append(command)
+    def first(self, *commands: str) -> None:
+        """Run commands before the next statement; without one they are not needed."""
+        self._first += commands
 
     async def _execute(self, statement: Statement, values: Sequence[DbValue]) -> AsyncCursor[Row]:
-        if not self._first:
-            return await self._send(statement, values)
-        ahead, self._first = self._first, []
-        async with self.connection.pipeline():
-            for command in ahead:
-                await self.connection.execute(command.encode())
-            return await self._send(statement, values)
+        await self._flush()
+        return await self._send(statement, values)
 
     async def _send(self, statement: Statement, values: Sequence[DbValue]) -> AsyncCursor[Row]:
         if statement.is_compiled:
@@ -75,6 +70,10 @@ class Link:
             cursor = await self._execute(statement, _storable(values))
         return await cursor.fetchall() if cursor.description is not None else []
 
+    async def written(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        """Run a statement that writes, and return its rows."""
+        return await (await self._execute(statement, values)).fetchall()
+
     async def changed(self, statement: Statement, values: Sequence[DbValue]) -> int:
         """Return how many rows a statement changed."""
         return (await self._execute(statement, values)).rowcount
@@ -85,31 +84,31 @@ class Link:
         sql = statement.sql.encode() if statement.is_compiled else _spelled(statement.sql)
         await self.connection.cursor().executemany(sql, rows)
 
-    async def command(self, text: str) -> None:
-        """Run commands without values, separated by semicolons, after those that wait."""
-        ahead, self._first = self._first, []
-        await self.connection.execute("; ".join([*ahead, text]).encode(), prepare=False)
+    async def together(self, steps: Sequence[tuple[Statement, Sequence[DbValue]]]) -> list[list[Row]]:
+        """Run statements in one round trip, and return the rows of each. The first that is refused is the last."""
+        async with self.connection.pipeline():
+            cursors = [await self._send(statement, values) for statement, values in steps]
+        return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]
+
+    async def command(self, text: str) -> Row:
+        """Run commands without values, separated by semicolons; those that wait are not needed any more.
+
+        Returns the first row that any of them gives; () where none does.
+        """
+        self._first.clear()
+        cursor = await self.connection.execute(text.encode(), prepare=False)
+        while cursor.description is None:
+            if not cursor.nextset():
+                return ()
+        return await cursor.fetchone() or ()
 
     async def undo(self, savepoint: str) -> None:
-        """Undo what was done since a savepoint, and end it."""
+        """Undo what was done since a savepoint, which stays."""
         begun = f"SAVEPOINT {savepoint}"
         if begun in self._first:
-            del self._first[self._first.index(begun) :]
+            del self._first[self._first.index(begun) + 1 :]
         else:
-            self._first.clear()  # ends of savepoints within it
-            await self.command(f"ROLLBACK TO SAVEPOINT {savepoint}; RELEASE SAVEPOINT {savepoint}")
-
-    async def last_text(self, text: str) -> str:
-        """Return the first value that the last of several commands gives."""
-        cursor = await self.connection.execute(text.encode(), prepare=False)
-        while cursor.nextset():
-            pass
-        row = await cursor.fetchone()
-        return str(row[0]) if row else ""
-
-    async def text(self, query: str) -> str:
-        """Return the one value of a query."""
-        return await self.last_text(query)
+            await self.command(f"ROLLBACK TO {begun}")
 
     async def cursor(self, query: str) -> AsyncCursor[Row]:
         """Run a query without values, and return its cursor."""

@@ -17,24 +17,26 @@ SILENCE_S = 0.5
 LOOK_S = 0.05
 """How often it looks where it can't listen."""
 RETRY_S = 0.25
-_LOOK = "SELECT version FROM _writer"
+_LOOK = "SELECT version, shape FROM _writer"
 
 
 class Listener:
-    """One process's ear.
+    """One process's ear. Both are None while nothing can be heard.
 
-    version: the number of the last commit that was heard of; None while nothing can be heard
+    version: the number of the last commit that was heard of
+    shape:   the number of the last one that changed definitions or settings
     """
 
     def __init__(self, url: str, channel: str, *, can_listen: bool) -> None:
         self._url, self._channel, self._can_listen = url, channel, can_listen
         self.version: int | None = None
+        self.shape: int | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def hear(self, version: int) -> None:
+    def hear(self, version: int, shape: int) -> None:
         """Take note of a commit."""
         if self.version is not None and version > self.version:
-            self.version = version
+            self.version, self.shape = version, shape
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._listen_forever(), name="listener")
@@ -52,7 +54,7 @@ class Listener:
                 if self.version is not None:
                     log.warning("commits of other processes can't be heard of", exc_info=True)
             finally:
-                self.version = None
+                self.version = self.shape = None
             await asyncio.sleep(RETRY_S)
 
     async def _listen(self) -> None:
@@ -62,7 +64,7 @@ class Listener:
             if self._can_listen:
                 await connection.execute(f'LISTEN "{self._channel}"'.encode())
             while True:
-                self._look_again(await self._look(connection))
+                await self._look(connection)
                 if self._can_listen:
                     await self._hear_for_a_while(connection)
                 else:
@@ -71,15 +73,15 @@ class Listener:
             with contextlib.suppress(Error):
                 await link.close()
 
-    async def _look(self, connection: AsyncConnection[tuple[int]]) -> int:
+    async def _look(self, connection: AsyncConnection[tuple[int, int]]) -> None:
         async with asyncio.timeout(SILENCE_S):
             row = await (await connection.execute(_LOOK.encode())).fetchone()
         assert row is not None, "the store has made its row"
-        return int(row[0])
+        if self.version is None:
+            self.version, self.shape = row
+        self.hear(*row)
 
-    def _look_again(self, version: int) -> None:
-        self.version = max(version, self.version if self.version is not None else -1)
-
-    async def _hear_for_a_while(self, connection: AsyncConnection[tuple[int]]) -> None:
+    async def _hear_for_a_while(self, connection: AsyncConnection[tuple[int, int]]) -> None:
         async for notice in connection.notifies(timeout=SILENCE_S):
-            self.hear(int(notice.payload))
+            version, shape = notice.payload.split()
+            self.hear(int(version), int(shape))

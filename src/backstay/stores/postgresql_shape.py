@@ -73,8 +73,8 @@ async def _refuse_functions(link: Link, query: str) -> None:
 
 
 async def _refuse_tables(link: Link) -> None:
-    schema = await link.text("SELECT current_schema()")
-    text = await link.text(f'EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM "{_VIEW}"')
+    (schema,) = await link.command("SELECT current_schema()")
+    (text,) = await link.command(f'EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM "{_VIEW}"')
     for node in _nodes(msgspec.json.decode(text)):
         if node.get("Schema", schema) not in {schema, "pg_catalog"} or (
             "Relation Name" in node and node.get("Schema") != schema

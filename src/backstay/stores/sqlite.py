@@ -135,6 +135,7 @@ class SqliteTransaction:
         self, db: apsw.Connection, threads: ThreadPoolExecutor, query_timeout_s: float | None = None
     ) -> None:
         self.dialect: Dialect = DIALECT
+        self.epoch: int | None = None  # asking again is as cheap as knowing
         self._db = db
         self._threads = threads
         self._query_timeout_s = query_timeout_s
@@ -162,6 +163,9 @@ class SqliteTransaction:
             except apsw.InterruptError:
                 limit_s = self._query_timeout_s
         return await self._away(self._fetch_within, statement.sql, values, limit_s)
+
+    async def fetch_known(self, statement: Statement) -> list[Row]:
+        return await self.fetch(statement)  # looking is as cheap as knowing
 
     def _fetch(self, sql: str, values: Sequence[DbValue]) -> list[Row]:
         return _rows(self._db, sql, values)
@@ -306,6 +310,9 @@ class SqliteStore:
             self._version = self._look_at_version()
             self._version_until = now + self.options.version_kept_s
         return self._version
+
+    def shape(self) -> int:
+        return self.version()
 
     def _look_at_version(self) -> int:
         self._budget.begin()  # a read that has just used up its own must not stop this

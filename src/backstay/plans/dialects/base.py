@@ -60,6 +60,8 @@ class Dialect:
 
     name: str
     sql: SqlDialect
+    writes_skipped = False
+    """Rows that OFFSET skips are put together all the same, so a list chooses its page before it writes JSON."""
 
     # -- values ---------------------------------------------------------------------------------------------
 

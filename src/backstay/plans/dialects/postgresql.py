@@ -56,6 +56,7 @@ class PostgresqlDialect(TypedDialect):
     """PostgreSQL, by psycopg with positional parameters."""
 
     name = "postgresql"
+    writes_skipped = True  # and an outer query without joins keeps the order of the page
 
     def __init__(self) -> None:
         self.sql = PGDialect(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it open

@@ -1,0 +1,146 @@
+"""Records that PostgreSQL stores in one statement, many in one round trip: what a transaction each would give."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from backstay.catalog.fields import DbValue
+from backstay.plans.params import Statement
+from backstay.stores.base import Row
+from backstay.stores.postgresql import PostgresqlStore
+from tests.api.listener import listening
+from tests.api.shape import ANN, BEN
+from tests.api.site import Served
+
+pytestmark = [pytest.mark.anyio, pytest.mark.postgresql_only]
+LEAFLETS: dict[str, Any] = {
+    "name": "leaflets",
+    "type": "base",
+    "fields": [
+        {"name": "text", "type": "text", "required": True},
+        {"name": "size", "type": "number"},
+        {"name": "owner", "type": "relation", "collectionId": "people", "maxSelect": 1},
+        {"name": "readers", "type": "relation", "collectionId": "people", "maxSelect": 9},
+    ],
+    "indexes": ["CREATE UNIQUE INDEX idx_leaflets_text ON leaflets (text)"],
+    "listRule": "",
+    "viewRule": "",
+    "createRule": "owner = '' || (owner = @request.auth.id && @request.body.size:isset = false)",
+}
+
+
+@pytest.fixture
+async def singles(site: Served, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Make the collection; the list grows by the number of rows of each write that was one statement."""
+    people = site.site.catalog.find("people")
+    assert people is not None
+    fields = [
+        {**field, "collectionId": people.id} if field["type"] == "relation" else field
+        for field in LEAFLETS["fields"]
+    ]
+    made = await site.send("POST", "/api/collections", who="boss", body={**LEAFLETS, "fields": fields})
+    assert made.status == 200, made
+    counted: list[int] = []
+    real = PostgresqlStore.write_single
+
+    async def counting(store: PostgresqlStore, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        rows = await real(store, statement, values)
+        counted.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(PostgresqlStore, "write_single", counting)
+    return counted
+
+
+async def write(site: Served, who: str = "guest", **body: object) -> Any:
+    return await site.send("POST", "/api/collections/leaflets/records", who=who, body=body)
+
+
+async def test_a_record_is_stored_and_answered(site: Served, singles: list[int]) -> None:
+    made = await write(site, "ann", text='a "b"\n ü', owner=ANN, readers=[ANN, BEN])
+    assert made.status == 200
+    assert singles == [1]
+    found = await site.get(f"/api/collections/leaflets/records/{made.json()['id']}")
+    assert found.body == made.body
+    assert (found.json()["text"], found.json()["readers"]) == ('a "b"\n ü', [ANN, BEN])
+    assert (await site.list("leaflets")).total == 1
+
+
+async def test_what_is_wrong_is_told_as_ever(site: Served, singles: list[int]) -> None:
+    assert (await write(site, text="first")).status == 200
+    assert (await write(site, text="first")).faults == {"text": "validation_not_unique"}
+    assert (await write(site, text="")).faults == {"text": "validation_required"}
+    nobody = await write(site, text="x", readers=[ANN, "nobody000000000"])
+    assert nobody.faults == {"readers": "validation_missing_rel_records"}
+    refused = await write(site, "ann", text="x", owner=BEN)
+    assert (refused.status, refused.faults) == (400, {})
+    assert (await write(site, "ann", text="x", owner=ANN, size=1)).status == 400
+    assert (await write(site, "boss", text="x", owner="nobody000000000")).faults == {
+        "owner": "validation_missing_rel_records"
+    }
+    assert (await write(site, text="nul \0")).status == 400
+    assert (await site.list("leaflets")).total == 1
+    assert singles == [1, 0, 0, 0, 0, 0], (
+        "an empty text is seen without the database, and the last one by the driver"
+    )
+
+
+async def test_one_that_is_refused_takes_nothing_from_the_others(site: Served, singles: list[int]) -> None:
+    """Twenty texts, each sent three times at once, among texts that the database can't hold."""
+    texts = [f"text {number % 20}" for number in range(60)] + [f"nul \0 {number}" for number in range(5)]
+    answers = await asyncio.gather(*(write(site, text=text) for text in texts))
+    passed = [answer.json()["text"] for answer in answers if answer.status == 200]
+    assert sorted(passed) == sorted({text for text in texts if "\0" not in text})
+    refused = [answer for answer in answers[:60] if answer.status != 200]
+    assert [answer.faults for answer in refused] == [{"text": "validation_not_unique"}] * 40
+    assert (await site.list("leaflets", perPage=100)).total == 20
+
+
+async def test_beside_writes_of_other_kinds(site: Served, singles: list[int]) -> None:
+    made = await site.add("counters")
+    creating = [write(site, text=f"t{number}") for number in range(20)]
+    adding = [site.update("counters", made["id"], {"views+": 1}) for _ in range(20)]
+    await asyncio.gather(*creating, *adding)
+    assert (await site.list("leaflets")).total == 20
+    assert (await site.get(f"/api/collections/counters/records/{made['id']}")).json()["views"] == 20
+
+
+async def test_in_a_batch_it_is_part_of_the_batch(site: Served, singles: list[int]) -> None:
+    await site.send("PATCH", "/api/settings", who="boss", body={"batch": {"enabled": True}})
+    url = "/api/collections/leaflets/records"
+    requests = [{"method": "POST", "url": url, "body": {"text": text}} for text in ("a", "b", "a")]
+    refused = await site.send("POST", "/api/batch", body={"requests": requests})
+    assert refused.status == 400
+    assert (await site.list("leaflets")).total == 0
+
+
+async def test_elsewhere_it_is_heard_of(two: tuple[Served, Served]) -> None:
+    """A subscriber at another process hears of it, once; so does one at this one."""
+    first, second = two
+    async with listening(first, "counters/*") as here, listening(second, "counters/*") as there:
+        made = await first.add("counters", title="x")
+        for listener in (here, there):
+            [(_, data)] = await listener.hears(1)
+            assert (data["action"], data["record"]["id"]) == ("create", made["id"])
+
+
+async def test_a_schema_that_has_just_changed_elsewhere(two: tuple[Served, Served]) -> None:
+    """The statement holds for one version of the catalog: with another one nothing is stored by old names."""
+    first, second = two
+    assert (await first.send("POST", "/api/collections/counters/records", body={"title": "a"})).status == 200
+    found = (await second.get("/api/collections/counters", who="boss")).json()
+    rule = {"createRule": None, "fields": found["fields"]}
+    changing = second.send("PATCH", "/api/collections/counters", who="boss", body=rule)
+    creating = [
+        first.send("POST", "/api/collections/counters/records", body={"title": f"{number}"})
+        for number in range(20)
+    ]
+    changed, *answers = await asyncio.gather(changing, *creating)
+    assert changed.status == 200
+    assert {answer.status for answer in answers} <= {200, 403}
+    late = await first.send("POST", "/api/collections/counters/records", body={"title": "late"})
+    assert late.status == 403
