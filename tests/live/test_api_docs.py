@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from tests.live.browser import CHROMIUM, tab
 from tests.live.test_commands import backstay, serving
@@ -51,6 +52,23 @@ async def test_the_page_in_a_browser(tmp_path: Path, address: Address) -> None:
             await sign_in(page)
             assert await page.run("document.querySelectorAll('img').length") == 0
             assert [said for said in page.said if "401" not in said] == []
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/"])
+async def test_a_page_is_sent_once(tmp_path: Path, address: Address, path: str) -> None:
+    """Who has it gets 304, also through a proxy that made the tag a weak one; HEAD tells the same of it as GET."""
+    with serving(address, "serve", cwd=tmp_path) as server:
+        async with aiohttp.ClientSession(server.url) as client:
+            whole = await client.get(path)
+            size, tag = len(await whole.read()), whole.headers["ETag"]
+            head = await client.head(path)
+            assert (head.status, head.headers["Content-Length"]) == (200, str(size))
+            assert (head.headers["ETag"], await head.read()) == (tag, b"")
+            for known in (tag, f'"other", W/{tag}', "*"):
+                again = await client.get(path, headers={"If-None-Match": known})
+                assert (again.status, await again.read()) == (304, b"")
+                assert again.headers["Content-Security-Policy"] == whole.headers["Content-Security-Policy"]
+            assert (await client.get(path, headers={"If-None-Match": '"other"'})).status == 200
 
 
 async def try_hostile(page: Any) -> None:
