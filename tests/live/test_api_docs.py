@@ -51,7 +51,7 @@ async def test_the_page_in_a_browser(tmp_path: Path, address: Address) -> None:
             await try_hostile(page)
             await sign_in(page)
             assert await page.run("document.querySelectorAll('img').length") == 0
-            assert [said for said in page.said if "401" not in said] == []
+            assert page.said == []
 
 
 @pytest.mark.parametrize("path", ["/api/docs", "/"])
@@ -78,8 +78,8 @@ async def try_hostile(page: Any) -> None:
     await page.until(f"{card}?.open && {card}.querySelector('form')")
     assert "Hello <img src=x" in await page.run(f"{card}.textContent")
     await page.run(f"{card}.querySelector('form button').click()")
-    await page.until(f"{card}.querySelector('[aria-live]').textContent.includes('200')")
-    assert "onerror=alert(1)" in await page.run(f"{card}.querySelector('[aria-live]').textContent")
+    await page.until(f"{card}.querySelector('.output').textContent.includes('200')")
+    assert "onerror=alert(1)" in await page.run(f"{card}.querySelector('.output').textContent")
     assert await page.run("document.title") != "taken"
 
 
