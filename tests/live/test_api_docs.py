@@ -121,8 +121,8 @@ async def test_a_site_under_a_prefix(tmp_path: Path, address: Address) -> None:
     (tmp_path / "outer.py").write_text(OUTER)
     command = [sys.executable, "-m", "granian", "--interface", "asgi", "--host", address.host]
     command += ["--port", str(address.port), "outer:outer"]
-    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=tmp_path, env=surroundings({}), **silent)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=tmp_path, env=surroundings({}), stdout=quiet, stderr=quiet)
     try:
         await answering(f"{address.url}/back/office/api/health")
         async with tab(tmp_path / "profile") as page:
@@ -185,7 +185,9 @@ async def test_a_site_of_many_collections(tmp_path: Path, address: Address) -> N
 def wide(number: int) -> dict[str, Any]:
     """Return a collection with long names and twenty fields, files among them."""
     name = f"collection_with_a_long_name_{number}"
-    fields = [{"name": f"{'a_field_with_a_long_name_' * 2}{at}", "type": "text"} for at in range(19)]
+    fields: list[dict[str, Any]] = [
+        {"name": f"{'a_field_with_a_long_name_' * 2}{at}", "type": "text"} for at in range(19)
+    ]
     fields.append({"name": "papers", "type": "file", "maxSelect": 5})
     rules = dict.fromkeys(("listRule", "viewRule", "createRule", "updateRule", "deleteRule"), "")
     return {"name": name, "type": "base", "fields": fields, **rules}
