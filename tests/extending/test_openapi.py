@@ -58,7 +58,7 @@ def application() -> Backstay:
         """Sell something."""
         return Sold(body.count if dry else 0)
 
-    @app.get("/api/open", public=True, tags=("odds",))
+    @app.get("/api/open", public=True, tags=("odds", "ends"))
     async def hello() -> None:
         """Say nothing."""
 
@@ -119,6 +119,14 @@ async def test_it_tells_no_more_than_the_viewer_may_know(opening: Opening) -> No
         )
 
 
+async def test_it_tells_whether_a_token_is_good(opening: Opening) -> None:
+    async with opening(application()) as site:
+        token = (await site.person("ann"))[1]
+        for given, collection in (("", None), (token, "people"), (token + "x", None), ("nonsense", None)):
+            document = (await site.ask("GET", "/api/openapi.json", given)).json()
+            assert document["info"]["x-viewer"] == collection, given
+
+
 async def test_answers_are_as_it_says(opening: Opening) -> None:
     async with opening(application()) as site:
         await prepared(site.app)
@@ -177,7 +185,7 @@ async def test_endpoints_have_the_schemas_of_their_types(opening: Opening) -> No
         hello = document["paths"]["/api/open"]["get"]
         assert (set(hello["responses"]), hello["tags"]) == (
             {"204", "400", "404", "413", "429", "503", "507"},
-            ["odds"],
+            ["odds", "ends"],
         )
 
 

@@ -77,6 +77,7 @@ def _operation(endpoint: Endpoint, schemas: list[Schema]) -> Operation:
         refusals,
         endpoint.public,
         endpoint.errors is not None,
+        more_tags=endpoint.tags[1:],
     )
 
 

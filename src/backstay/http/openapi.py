@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 
 from backstay.http.context import Ask, Door
 from backstay.http.own_page import own_page
-from backstay.http.replies import Reply, encode
+from backstay.http.replies import Reply, encode, not_modified
 from backstay.http.routing import Route
 from backstay.openapi import Operation, document
 from backstay.openapi.values import Schema
@@ -57,11 +57,10 @@ def openapi_routes(own: Own) -> list[BaseRoute]:
     async def show(ask: Ask) -> Reply:
         body, tag = documents.of(ask)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
-        known = next((value for name, value in ask.scope["headers"] if name == b"if-none-match"), b"")
-        return Reply(b"", 304, headers=headers) if known == tag.encode() else Reply(body, headers=headers)
+        return not_modified(ask.scope, headers) or Reply(body, headers=headers)
 
-    async def look(_: Ask) -> Reply:
-        return own_page("docs.html")
+    async def look(ask: Ask) -> Reply:
+        return own_page("docs.html", ask.scope)
 
     return [
         Route("/api/openapi.json", Door(show), methods=["GET"]),

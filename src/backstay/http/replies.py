@@ -53,6 +53,20 @@ def no_content() -> Reply:
     return reply
 
 
+def not_modified(scope: Scope, headers: Mapping[str, str]) -> Reply | None:
+    """Return 304 with these headers where the client has the version that their ETag names, None elsewhere.
+
+    Source: RFC 9110, section 13.1.2 (If-None-Match compares weakly: proxies that compress answers make tags weak).
+    """
+    tags = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").decode("latin-1")
+    known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+    if known.isdisjoint({headers["ETag"], "*"}):
+        return None
+    reply = Reply(b"", 304)
+    reply.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return reply
+
+
 def json_reply(value: Any, fields: str = "", status: int = 200) -> Reply:
     """Answer with a value as JSON, cut down to `fields` (A1: on every JSON answer). Raises BadRequest."""
     return Reply(picked(encode(value), fields), status)

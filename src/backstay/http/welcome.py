@@ -10,8 +10,8 @@ from backstay.http.replies import Reply
 from backstay.http.routing import Route
 
 
-async def welcome(_: Ask) -> Reply:
-    return own_page("welcome.html")
+async def welcome(ask: Ask) -> Reply:
+    return own_page("welcome.html", ask.scope)
 
 
 routes: list[BaseRoute] = [Route("/", Door(welcome), methods=["GET"])]

@@ -30,6 +30,10 @@ ERRORS = {
 }
 
 
+VIEWER = "x-viewer"
+"""Key with the collection of the viewer, null for guests: who sends a token learns whether it is good."""
+
+
 class Operation(msgspec.Struct, frozen=True, eq=False):
     """One operation.
 
@@ -42,6 +46,7 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     answer_type: the media type of the answer
     more:       what other statuses say that are no refusals
     body_type:  the media type of the body
+    more_tags:  tags beside `tag`
     multipart:  the schema of the body as multipart/form-data; None where it brings no files
     """
 
@@ -60,10 +65,11 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     more: dict[int, str] = {}
     multipart: Schema | None = None
     body_type: str = "application/json"
+    more_tags: tuple[str, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """Return it as an OpenAPI operation object."""
-        out: dict[str, Any] = {"summary": self.summary, "tags": [self.tag]}
+        out: dict[str, Any] = {"summary": self.summary, "tags": [self.tag, *self.more_tags]}
         if self.parameters:
             out["parameters"] = self.parameters
         if self.body is not None:
@@ -120,9 +126,10 @@ def document(
     paths: dict[str, dict[str, Any]] = {}
     for operation in (*found, *operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = operation.json()
+    info = {"title": title, "version": "1", "description": "The API of this site, as you may use it."}
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": "1", "description": "The API of this site, as you may use it."},
+        "info": {**info, VIEWER: viewer.collection.name if viewer.collection else None},
         "servers": [{"url": server or "/"}],
         "paths": paths,
         "components": {
