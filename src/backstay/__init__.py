@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from backstay.extending.events import Event, MomentEvent, Reading, Reject
     from backstay.extending.mounts import mounted_viewer
     from backstay.jobs import GiveUp
-    from backstay.moments import AccountStep, Downloading, Posting, SchemaChange, SigningIn, Subscribing
+    from backstay.moments import (
+        AccountStep,
+        BatchedRequest,
+        Batching,
+        Downloading,
+        FileToken,
+        Messaging,
+        Posting,
+        ProviderSignIn,
+        SchemaChange,
+        SigningIn,
+        Subscribing,
+    )
     from backstay.plans.request import Viewer
 
 __version__ = "0.1.0"
@@ -45,7 +57,19 @@ _HOMES = {
     "backstay.extending.events": ("Event", "MomentEvent", "Reading", "Reject"),
     "backstay.extending.mounts": ("mounted_viewer",),
     "backstay.jobs": ("GiveUp",),
-    "backstay.moments": ("AccountStep", "Downloading", "Posting", "SchemaChange", "SigningIn", "Subscribing"),
+    "backstay.moments": (
+        "AccountStep",
+        "BatchedRequest",
+        "Batching",
+        "Downloading",
+        "FileToken",
+        "Messaging",
+        "Posting",
+        "ProviderSignIn",
+        "SchemaChange",
+        "SigningIn",
+        "Subscribing",
+    ),
     "backstay.plans.request": ("Viewer",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -56,18 +80,23 @@ __all__ = [
     "AuthCollection",
     "Backstay",
     "BadRequest",
+    "BatchedRequest",
+    "Batching",
     "Collection",
     "Downloading",
     "Event",
     "Fault",
     "File",
+    "FileToken",
     "Forbidden",
     "GiveUp",
     "Index",
+    "Messaging",
     "MomentEvent",
     "NotFound",
     "Page",
     "Posting",
+    "ProviderSignIn",
     "Reading",
     "Record",
     "Records",

@@ -6,7 +6,7 @@ costs a look into a dictionary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -17,7 +17,18 @@ from backstay.plans.request import RequestInfo
 from backstay.stores.base import Transaction
 
 MomentName: TypeAlias = Literal[
-    "sign_in", "account", "mail", "download", "connect", "subscribe", "settings", "schema"
+    "sign_in",
+    "oauth2",
+    "account",
+    "mail",
+    "file_token",
+    "download",
+    "connect",
+    "subscribe",
+    "message",
+    "batch",
+    "settings",
+    "schema",
 ]
 Step: TypeAlias = Literal[
     "request_verification",
@@ -56,6 +67,21 @@ class SigningIn(msgspec.Struct, eq=False):
     method: str
 
 
+class ProviderSignIn(msgspec.Struct, eq=False):
+    """Somebody who comes from another service, before they are let into an account, or get one.
+
+    provider: its name in the collection's options
+    user:     what it says of them: id, name, username, email, verified, avatarURL, and its whole answer as raw
+    record:   whose account it is, None for a new one
+    data:     what a new account is made of, as the client sent it; it may be changed
+    """
+
+    provider: str
+    user: dict[str, Any]
+    record: dict[str, Any] | None
+    data: dict[str, Any]
+
+
 class AccountStep(msgspec.Struct, eq=False):
     """A step of a flow that goes over a mail, in its transaction: what asks for the mail, or what its token confirms.
 
@@ -90,6 +116,12 @@ class Posting(msgspec.Struct, eq=False):
     text: str
 
 
+class FileToken(msgspec.Struct, eq=False):
+    """A token for protected files that somebody is about to get."""
+
+    record: dict[str, Any]
+
+
 class Downloading(msgspec.Struct, eq=False):
     """A file that is about to be handed out."""
 
@@ -102,6 +134,36 @@ class Subscribing(msgspec.Struct, eq=False):
 
     client_id: str
     topics: list[str]
+
+
+class Messaging(msgspec.Struct, eq=False):
+    """A change of a record that one client is about to be told; a refusal keeps it from this client.
+
+    data: `action` and `record`; it may be changed
+    """
+
+    client_id: str
+    topic: str
+    data: dict[str, Any]
+
+
+class BatchedRequest(msgspec.Struct, frozen=True):
+    """One request of a batch."""
+
+    method: str
+    url: str
+    body: dict[str, Any]
+
+
+class Batching(msgspec.Struct, eq=False):
+    """A batch that is about to be done, in its transaction: a refusal, also after it, undoes all of it."""
+
+    requests: tuple[BatchedRequest, ...]
+
+
+def shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an account's values as a site's own code is told them: without what proves who it is."""
+    return {name: value for name, value in record.items() if name not in {"password", "tokenKey"}}
 
 
 class MomentHooks(Protocol):
@@ -121,6 +183,10 @@ class Moments:
 
     def __init__(self) -> None:
         self.hooks: MomentHooks | None = None
+
+    def has(self, name: MomentName, collection: Collection | None = None) -> bool:
+        """Tell whether a site's own code has its say at a moment."""
+        return self.hooks is not None and self.hooks.has(name, collection)
 
     def around(
         self, name: MomentName, make: Callable[[], Moment], collection: Collection | None = None

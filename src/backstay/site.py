@@ -140,7 +140,7 @@ class Site:
         """Whether other processes may work on its database."""
         channel = SharedChannel(store) if self.is_shared else LocalChannel()
         self.realtime = Broker(
-            channel, EventReader(store, self.showing), self._viewer_of, self._fresh_catalog
+            channel, EventReader(store, self.showing), self._viewer_of, self._fresh_catalog, self.moments
         )
         self.writer.observers.add(self.realtime)
         self.changes = Changes(store, self.writer, self._publish)
@@ -212,7 +212,7 @@ class Site:
         self.codes = Codes(store, delays)
         self.exchange = Exchange(self.outbound)
         avatars = Avatars(self.outbound, self.keeper.incoming.receive)
-        self.linking = Linking(store, people, self.writer, self.hasher, self.sign_in, avatars)
+        self.linking = Linking(store, people, self.writer, self.hasher, self.sign_in, avatars, self.moments)
 
     def use_jobs(self, jobs: Jobs) -> None:
         """Do the jobs and schedules of an application, too; before work starts. Raises ValueError for a name twice."""

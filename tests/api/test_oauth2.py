@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
+from backstay import Backstay, MomentEvent, ProviderSignIn, Reject
 from backstay.accounts.delays import PAIR
 from backstay.oauth2.flow import nonce_of
 from tests.api.shape import ANN
@@ -197,6 +198,34 @@ async def test_rules_decide_about_new_accounts(joined: Served, provider: Provide
     before = (await joined.list("people", "boss")).total
     assert (await sign_in(joined)).status == 403
     assert (await joined.list("people", "boss")).total == before, "who may not come in leaves no account"
+
+
+async def test_a_sites_own_code_has_its_say(joined: Served, provider: Provider) -> None:
+    """It is told who comes and into whose account, may refuse, and may set what a new account is made of."""
+    app, seen = Backstay(), list[ProviderSignIn]()
+
+    @app.on("oauth2", "people")
+    async def meet(event: MomentEvent[ProviderSignIn]) -> None:
+        seen.append(event.subject)
+        if event.subject.user["raw"].get("banned"):
+            raise Reject("Not here.")
+        event.subject.data["name"] = "Of the house"
+
+    joined.site.moments.hooks = app.hooks.moments
+    app.hooks.bind(joined.site.store, joined.site.outbox)
+    provider.user = {"sub": "u9", "email": "new@example.com", "email_verified": True, "name": "New One"}
+    made = (await sign_in(joined, createData={"name": "mine"})).json()["record"]
+    assert made["name"] == "Of the house"
+    assert (await sign_in(joined)).status == 200
+    provider.user = {"sub": "u10", "banned": True}
+    refused = await sign_in(joined)
+    assert (refused.status, refused.json()["message"]) == (400, "Not here.")
+    first, again, banned = seen
+    assert (first.provider, first.record, first.user["email"]) == ("oidc", None, "new@example.com")
+    assert again.record is not None
+    assert again.record["id"] == made["id"]
+    assert not {"password", "tokenKey"} & set(again.record)
+    assert (banned.record, banned.user["id"]) == (None, "u10")
 
 
 async def test_create_data_is_a_body_like_any_other(joined: Served, provider: Provider) -> None:

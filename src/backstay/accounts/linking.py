@@ -24,6 +24,7 @@ from backstay.catalog.fields import FileField
 from backstay.catalog.model import MappedFields
 from backstay.catalog.patterns import generate
 from backstay.catalog.unique import has_unique_index
+from backstay.moments import Moment, Moments, ProviderSignIn, shown
 from backstay.records.draft import RecordValues
 from backstay.records.query import RecordCall, ViewQuery
 from backstay.records.upload import Upload
@@ -88,31 +89,65 @@ class Met(msgspec.Struct, frozen=True, eq=False):
             "username": profile.username,
         }
 
+    def arriving(self, record: RecordValues | None, create_data: Mapping[str, Any]) -> ProviderSignIn:
+        """Return what a site's own code is told."""
+        profile = self.profile
+        user = {
+            "id": profile.id,
+            "name": profile.name,
+            "username": profile.username,
+            "email": profile.email,
+            "verified": profile.verified,
+            "avatarURL": profile.avatar_url,
+            "raw": profile.raw,
+        }
+        known = shown(record) if record is not None else None
+        return ProviderSignIn(self.provider, user, known, dict(create_data))
+
 
 class Linking:
     """Signs users of other services in to one site."""
 
     def __init__(
-        self, store: Store, people: People, writer: Writer, hasher: Hasher, sign_in: SignIn, avatars: Avatars
+        self,
+        store: Store,
+        people: People,
+        writer: Writer,
+        hasher: Hasher,
+        sign_in: SignIn,
+        avatars: Avatars,
+        moments: Moments,
     ) -> None:
         self._store, self._people, self._writer = store, people, writer
-        self._hasher, self._sign_in, self._avatars = hasher, sign_in, avatars
+        self._hasher, self._sign_in, self._avatars, self._moments = hasher, sign_in, avatars, moments
 
     async def sign_in(
         self, call: RecordCall, met: Met, create_data: Mapping[str, Any], place: Place, attempt: Attempt
     ) -> bytes:
         """Let a user of a provider in. Raises as `SignIn.finish` and the creation of a record do."""
+        record, reads = await self._whose(call, met)
+        subject = met.arriving(record, create_data)
+
+        def make() -> Moment:
+            return Moment(name="oauth2", subject=subject, collection=call.collection, info=call.info)
+
+        async with self._moments.around("oauth2", make, call.collection):
+            if record is None:
+                return await self._create(call, met, subject.data, place, attempt)
+            return await self._enter(call, met, record, place, attempt, reads=reads)
+
+    async def _whose(self, call: RecordCall, met: Met) -> tuple[RecordValues | None, str]:
+        """Return whose account somebody enters, None for a new one; and its address where that is all that joins the two."""
         linked = await self._linked(call, met)
-        own = call.info.viewer
-        if linked is not None or own.collection is call.collection:
-            record = linked if linked is not None else dict(own.record)
-            return await self._enter(call, met, record, place, attempt, reads="")
-        profile = met.profile
-        if profile.email and profile.verified:
-            known = await self._people.by_email(self._store.fetch, call.collection, profile.email)
-            if known is not None:
-                return await self._enter(call, met, known, place, attempt, reads=str(known["email"]))
-        return await self._create(call, met, create_data, place, attempt)
+        if linked is not None:
+            return linked, ""
+        own, profile = call.info.viewer, met.profile
+        if own.collection is call.collection:
+            return dict(own.record), ""
+        if not profile.email or not profile.verified:
+            return None, ""
+        known = await self._people.by_email(self._store.fetch, call.collection, profile.email)
+        return known, str(known["email"]) if known is not None else ""
 
     async def _linked(self, call: RecordCall, met: Met) -> RecordValues | None:
         links = self._people.system(call.catalog, LINKS)

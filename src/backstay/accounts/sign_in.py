@@ -25,7 +25,7 @@ from backstay.catalog.model import AuthOptions
 from backstay.checks import is_email
 from backstay.clock import Clock
 from backstay.errors import BadRequest, Fault, Forbidden, RequestError
-from backstay.moments import Block, Moment, Moments, SigningIn
+from backstay.moments import Block, Moment, Moments, SigningIn, shown
 from backstay.plans.check import plan_check
 from backstay.plans.params import Statement, Values, bind
 from backstay.plans.request import Viewer
@@ -283,8 +283,7 @@ class SignIn:
         collection = call.collection
 
         def make() -> Moment:
-            shown = {name: value for name, value in record.items() if name not in {"password", "tokenKey"}}
-            subject = SigningIn(shown, method)
+            subject = SigningIn(shown(record), method)
             return Moment(name="sign_in", subject=subject, collection=collection, info=call.info, tx=tx)
 
         return self._moments.around("sign_in", make, collection)

@@ -108,7 +108,8 @@ class Backstay:
     def on(self, moment: MomentName, collections: Names = EVERY) -> Callable[[AnyHook], AnyHook]:
         """Let code run at another moment: an async function before it, an async generator around it.
 
-        moment: "sign_in", "account", "mail", "download", "connect", "subscribe", "settings", "schema"; what it is given is a `MomentEvent`
+        moment: "sign_in", "oauth2", "account", "mail", "file_token", "download", "connect", "subscribe", "message", "batch",
+                "settings", "schema"; what it is given is a `MomentEvent`
         """
         return lambda hook: self.hooks.add_moment(moment, names_of(collections), hook)
 

@@ -164,10 +164,10 @@ class Reading(Happening):
 class MomentEvent(Happening, Generic[S]):
     """A moment that is no write of a record.
 
-    name:       "sign_in", "account", "mail", "download", "connect", "subscribe", "settings" or "schema"
+    name:       see `Backstay.on`
     collection: the name of the collection that it is about, "" for none
-    subject:    what it is about: `SigningIn`, `AccountStep`, `Posting`, `Downloading`, `Subscribing`,
-                the body of a change of settings, `SchemaChange`
+    subject:    what it is about: `SigningIn`, `ProviderSignIn`, `AccountStep`, `Posting`, `FileToken`, `Downloading`,
+                `Subscribing`, `Messaging`, `Batching`, the body of a change of settings, `SchemaChange`
     """
 
     def __init__(self, app: Backstay, moment: Moment) -> None:

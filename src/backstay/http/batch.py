@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import unquote
@@ -20,6 +20,7 @@ from backstay.http.context import Ask, Door, Headers, query_values
 from backstay.http.records import uploads_for
 from backstay.http.replies import Reply
 from backstay.http.routing import Route
+from backstay.moments import BatchedRequest, Batching, Moment
 from backstay.records.query import RecordCall, ViewQuery
 from backstay.records.upload import Upload
 from backstay.records.writer import Hashes, with_new_id
@@ -162,14 +163,12 @@ async def _run(ask: Ask, items: list[tuple[BatchItem, dict[str, list[Upload]]]])
             raise Failed(position, exc) from exc
 
     async def job(tx: Transaction) -> list[bytes]:
-        answers: list[bytes] = []
-        for position, write in enumerate(writes):
-            try:
-                async with tx.savepoint():  # of a request that is refused nothing is in the way of saying why
-                    answers.append(await _write(ask, tx, write))
-            except RequestError as exc:
-                raise Failed(position, exc) from exc
-        return answers
+        def make() -> Moment:
+            requests = (BatchedRequest(item.method, item.url, dict(item.body or {})) for item, _ in items)
+            return Moment(name="batch", subject=Batching(tuple(requests)), info=ask.info(), tx=tx)
+
+        async with ask.site.moments.around("batch", make):
+            return await _write_all(ask, tx, writes)
 
     calls = [write.call for write in writes if write.method != "DELETE"]
     async with AsyncExitStack() as stack:
@@ -179,6 +178,17 @@ async def _run(ask: Ask, items: list[tuple[BatchItem, dict[str, list[Upload]]]])
             )
         await stack.enter_async_context(ask.site.writer.keeping(calls))
         return b"[" + b",".join(await ask.site.store.write(job)) + b"]"
+
+
+async def _write_all(ask: Ask, tx: Transaction, writes: Sequence[Write]) -> list[bytes]:
+    answers: list[bytes] = []
+    for position, write in enumerate(writes):
+        try:
+            async with tx.savepoint():  # of a request that is refused nothing is in the way of saying why
+                answers.append(await _write(ask, tx, write))
+        except RequestError as exc:
+            raise Failed(position, exc) from exc
+    return answers
 
 
 async def _understand(ask: Ask, item: BatchItem, files: Mapping[str, list[Upload]]) -> Write:

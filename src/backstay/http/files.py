@@ -30,7 +30,7 @@ from backstay.files.thumbs import thumb_key
 from backstay.http.context import Ask, Door
 from backstay.http.replies import COMMON_HEADERS, Reply, json_reply
 from backstay.http.routing import Route
-from backstay.moments import Downloading, Moment
+from backstay.moments import Downloading, FileToken, Moment, shown
 from backstay.plans.request import GUEST, Viewer
 from backstay.records.draft import RecordValues
 from backstay.records.query import RecordCall
@@ -53,8 +53,15 @@ async def file_token(ask: Ask) -> Reply:
         raise Unauthorized
     collection = signed_in.viewer.collection
     assert collection is not None
-    options = auth_of(collection).fileToken
-    token = ask.site.sign_in.new_file_token(collection, dict(signed_in.viewer.record), options.duration)
+    record, options = dict(signed_in.viewer.record), auth_of(collection).fileToken
+
+    def make() -> Moment:
+        return Moment(
+            name="file_token", subject=FileToken(shown(record)), collection=collection, info=ask.info()
+        )
+
+    async with ask.site.moments.around("file_token", make, collection):
+        token = ask.site.sign_in.new_file_token(collection, record, options.duration)
     reply = json_reply({"token": token}, ask.fields)
     reply.headers.append((b"cache-control", b"no-store"))
     return reply

@@ -20,6 +20,7 @@ import msgspec
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.fields import DbValue
 from backstay.errors import RequestError
+from backstay.moments import Messaging, Moment, Moments
 from backstay.plans.request import GUEST, RequestInfo, Viewer
 from backstay.realtime.channel import Channel, Stream
 from backstay.realtime.clients import Client, Clients
@@ -61,9 +62,10 @@ class Broker:
         reader: EventReader,
         viewer: FindViewer,
         catalog: Callable[[], Awaitable[Catalog]],
+        moments: Moments,
     ) -> None:
         self.channel, self.clients = channel, Clients()
-        self._reader, self._viewer, self._catalog = reader, viewer, catalog
+        self._reader, self._viewer, self._catalog, self._moments = reader, viewer, catalog, moments
         self._waiting: asyncio.Queue[Numbered] = asyncio.Queue()
         self._log: deque[tuple[Numbered, int]] = deque()
         self._log_bytes = 0
@@ -234,8 +236,27 @@ class Broker:
 
     async def _send(self, teller: _Teller, client: Client, topic: Topic, number: int) -> None:
         data = await teller.data(client, topic)
+        if data is not None and self._moments.has("message", teller.collection):
+            data = await self._by_code(teller, client, topic, data)
         if data is not None and not client.closed:
             client.put(topic.text, self._numbered(data, topic, number))
+
+    async def _by_code(self, teller: _Teller, client: Client, topic: Topic, data: bytes) -> bytes | None:
+        """Return a message as the site's own code leaves it, None where it refuses it, or fails."""
+        viewer = await self.viewer_of(teller.catalog, client)
+        if viewer is None:
+            return None
+        subject = Messaging(client.id, topic.text, msgspec.json.decode(data))
+        info = RequestInfo(viewer, "realtime", "GET", topic.options.query, topic.options.headers)
+        moment = Moment(name="message", subject=subject, collection=teller.collection, info=info)
+        try:
+            async with self._moments.around("message", lambda: moment, teller.collection):
+                return msgspec.json.encode(subject.data)
+        except RequestError:
+            return None
+        except Exception:
+            log.exception("a message to one client could not be made")
+            return None
 
     def _numbered(self, data: bytes, topic: Topic, number: int) -> bytes:
         if topic.options.resume is None:
@@ -313,15 +334,15 @@ class _Teller:
     """One event, told to many: what is the same for several of them is made once."""
 
     def __init__(self, broker: Broker, catalog: Catalog, collection: Collection, event: Happened) -> None:
-        self._broker, self._catalog, self._collection, self._event = broker, catalog, collection, event
+        self._broker, self.catalog, self.collection, self._event = broker, catalog, collection, event
         self._made: dict[tuple[Any, ...], bytes | None] = {}
 
     async def data(self, client: Client, topic: Topic) -> bytes | None:
         """Return the message for a subscription, or None."""
-        viewer = await self._broker.viewer_of(self._catalog, client)
+        viewer = await self._broker.viewer_of(self.catalog, client)
         if viewer is None:
             return None
-        rule = self._collection.listRule if topic.record_id == "*" else self._collection.viewRule
+        rule = self.collection.listRule if topic.record_id == "*" else self.collection.viewRule
         key = (self._group(viewer, rule, topic), rule, topic.options.key, topic.options.leave)
         if key not in self._made:
             self._made[key] = await self._make(viewer, rule, topic)
@@ -329,13 +350,13 @@ class _Teller:
 
     def _group(self, viewer: Viewer, rule: str | None, topic: Topic) -> str:
         """Return what viewers have in common who get the same answer."""
-        is_changed = self._broker.is_changed_for_each(self._collection)
+        is_changed = self._broker.is_changed_for_each(self.collection)
         if viewer.is_superuser and not is_changed:
             return "superusers"
         query = topic.options.query
         asks = (
             is_changed
-            or self._collection.is_auth
+            or self.collection.is_auth
             or query.get("filter")
             or query.get("expand")
             or "@request.auth" in (rule or "")
@@ -358,13 +379,13 @@ class _Teller:
 
     def _name(self) -> dict[str, str]:
         """Return what may be told of a record that its listener no longer sees."""
-        collection = self._collection
+        collection = self.collection
         return {"collectionId": collection.id, "collectionName": collection.name, "id": self._event.record_id}
 
     async def _show(
         self, values: dict[str, DbValue], rule: str | None, topic: Topic, viewer: Viewer
     ) -> bytes | None:
-        return await self._broker.show(self._catalog, self._collection, values, rule, topic, viewer)
+        return await self._broker.show(self.catalog, self.collection, values, rule, topic, viewer)
 
 
 def _happened(change: Change) -> Happened:
