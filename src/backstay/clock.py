@@ -25,3 +25,7 @@ class Clock:
     def now(self) -> datetime:
         """Return the time as aware UTC."""
         return datetime.fromtimestamp(self.read(), UTC)
+
+
+SYSTEM_CLOCK = Clock()
+"""The machine's own, for what belongs to no site."""

@@ -140,7 +140,12 @@ class Site:
         """Whether other processes may work on its database."""
         channel = SharedChannel(store) if self.is_shared else LocalChannel()
         self.realtime = Broker(
-            channel, EventReader(store, self.showing), self._viewer_of, self._fresh_catalog, self.moments
+            channel,
+            EventReader(store, self.showing),
+            self._viewer_of,
+            self._fresh_catalog,
+            self.moments,
+            self.clock,
         )
         self.writer.observers.add(self.realtime)
         self.changes = Changes(store, self.writer, self._publish)

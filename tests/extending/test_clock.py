@@ -38,6 +38,21 @@ async def test_autodates_are_stamped_by_the_clock(tmp_path: Path) -> None:
         assert [str(changed[name])[:10] for name in ("created", "updated")] == ["2031-02-03", "2031-02-04"]
 
 
+async def test_rules_and_filters_go_by_the_clock(tmp_path: Path) -> None:
+    """`@now` in rules, in filters of code and of requests, also in a rule that an event is held against."""
+    async with open_test_site(Backstay(), tmp_path, tmp_path / "data") as site:
+        fields = [{"type": "date", "name": "opens"}]
+        rule = "opens <= @now"
+        await site.app.site.create_collection({"name": "doors", "fields": fields, "listRule": rule})
+        site.clock.set(datetime(2031, 2, 3, tzinfo=UTC))
+        await site.app.records("doors").create(opens="2031-02-04 00:00:00.000Z")
+        door, passed = "/api/collections/doors/records", "opens <= @todayEnd"
+        for days, seen in ((0, 0), (2, 1), (-1, 0)):
+            site.clock.set(datetime(2031, 2, 3 + max(days, 0), tzinfo=UTC) + timedelta(days=min(days, 0)))
+            assert (await site.get(door)).json()["totalItems"] == seen
+            assert await site.app.records("doors").count(passed) == seen
+
+
 async def test_links_in_mails_end_by_the_clock(tmp_path: Path) -> None:
     async with open_test_site(Backstay(), tmp_path, tmp_path / "data") as site:
         await site.as_("ann@example.com")

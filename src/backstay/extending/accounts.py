@@ -43,7 +43,9 @@ class Accounts(Generic[R]):
         """
         site, collection = self._site(), await self._collection()
         body = {"identity": identity, "password": password}
-        call = RecordCall(site.catalog, collection, RequestInfo(context="password", body=body), body=body)
+        call = RecordCall(
+            site.catalog, collection, RequestInfo(context="password", body=body, clock=site.clock), body=body
+        )
         place = Place() if request is None else Ask(site, request.scope, request.receive).place
         answer: dict[str, Any] = msgspec.json.decode(await site.sign_in.with_password(call, place))
         return SignedInAs(self._make(answer["record"]), answer["token"])

@@ -193,7 +193,7 @@ class Records(Generic[R]):
         self, record_id: str, body: Mapping[str, Any] | None = None, query: ViewQuery | None = None
     ) -> RecordCall:
         site, collection = self._site(), await self._collection()
-        info = RequestInfo(viewer=self._viewer or Viewer(site.superusers), body=body or {})
+        info = self._info(site, body)
         return RecordCall(
             site.catalog,
             collection,
@@ -203,6 +203,10 @@ class Records(Generic[R]):
             query or ViewQuery(),
             by_code=self._viewer is None,
         )
+
+    def _info(self, site: Site, body: Mapping[str, Any] | None = None) -> RequestInfo:
+        viewer = self._viewer or Viewer(site.superusers)
+        return RequestInfo(viewer=viewer, body=body or {}, clock=site.clock)
 
     async def _write_call(self, record_id: str, values: Mapping[str, Any]) -> RecordCall:
         body, uploads = self._receive(values)
@@ -227,7 +231,7 @@ class Records(Generic[R]):
 
     async def _raw(self, query: ListQuery) -> dict[str, Any]:
         site, collection = self._site(), await self._collection()
-        info = RequestInfo(viewer=self._viewer or Viewer(site.superusers))
+        info = self._info(site)
         found: dict[str, Any] = _decode(
             await site.reader.list(site.catalog, collection, query, info, by_code=self._viewer is None)
         )

@@ -154,6 +154,7 @@ class Ask:
             query=query_values(self.raw_query) if self.raw_query else {},
             headers=Headers(self.scope["headers"]),
             body=body or {},
+            clock=self.site.clock,
         )
 
     def collection(self, missing: str = "") -> Collection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Literal, TypeAlias
 
@@ -91,7 +91,7 @@ def bind(statement: Statement, values: Values) -> tuple[DbValue, ...]:
             case "request":
                 raw = values.info.lookup(param.key)
             case "macro":
-                now = now or datetime.now(UTC)
+                now = now or values.info.clock.now()
                 raw = macro_value(param.key, now)
         out.append(shape_value(raw, param.form))
     return tuple(out)

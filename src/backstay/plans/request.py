@@ -10,6 +10,7 @@ import msgspec
 
 from backstay.catalog import Collection
 from backstay.catalog.fields import Value
+from backstay.clock import SYSTEM_CLOCK, Clock
 
 RequestValue: TypeAlias = Any
 """Anything JSON that a request carries; `MISSING` when it does not carry it."""
@@ -74,7 +75,7 @@ GUEST: Final = Viewer()
 
 
 class RequestInfo(msgspec.Struct, frozen=True, eq=False):
-    """What `@request.*` stands for in rules (A6).
+    """What `@request.*` stands for in rules (A6), and by which clock `@now` and its like go.
 
     headers: names in lower case, with _ for -
     """
@@ -85,6 +86,7 @@ class RequestInfo(msgspec.Struct, frozen=True, eq=False):
     query: Mapping[str, str] = {}
     headers: Mapping[str, str] = {}
     body: Mapping[str, Any] = {}
+    clock: Clock = SYSTEM_CLOCK
 
     def lookup(self, path: str) -> RequestValue:
         """Return what `@request.<path>` holds, or `MISSING`. Paths into the viewer's record start with `auth.`."""

@@ -19,6 +19,7 @@ import msgspec
 
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.fields import DbValue
+from backstay.clock import Clock
 from backstay.errors import RequestError
 from backstay.moments import Messaging, Moment, Moments
 from backstay.plans.request import GUEST, RequestInfo, Viewer
@@ -63,9 +64,11 @@ class Broker:
         viewer: FindViewer,
         catalog: Callable[[], Awaitable[Catalog]],
         moments: Moments,
+        clock: Clock,
     ) -> None:
         self.channel, self.clients = channel, Clients()
-        self._reader, self._viewer, self._catalog, self._moments = reader, viewer, catalog, moments
+        self._reader, self._viewer, self._catalog = reader, viewer, catalog
+        self._moments, self._clock = moments, clock
         self._waiting: asyncio.Queue[Numbered] = asyncio.Queue()
         self._log: deque[tuple[Numbered, int]] = deque()
         self._log_bytes = 0
@@ -247,7 +250,7 @@ class Broker:
         if viewer is None:
             return None
         subject = Messaging(client.id, topic.text, msgspec.json.decode(data))
-        info = RequestInfo(viewer, "realtime", "GET", topic.options.query, topic.options.headers)
+        info = self._info(topic, viewer)
         moment = Moment(name="message", subject=subject, collection=teller.collection, info=info)
         try:
             async with self._moments.around("message", lambda: moment, teller.collection):
@@ -257,6 +260,10 @@ class Broker:
         except Exception:
             log.exception("a message to one client could not be made")
             return None
+
+    def _info(self, topic: Topic, viewer: Viewer) -> RequestInfo:
+        options = topic.options
+        return RequestInfo(viewer, "realtime", "GET", options.query, options.headers, clock=self._clock)
 
     def _numbered(self, data: bytes, topic: Topic, number: int) -> bytes:
         if topic.options.resume is None:
@@ -318,7 +325,7 @@ class Broker:
     ) -> bytes | None:
         """Return a record for a subscription, None when it is not for its viewer's eyes."""
         query = topic.options.query
-        info = RequestInfo(viewer, "realtime", "GET", query, topic.options.headers)
+        info = self._info(topic, viewer)
         wanted = ListQuery(
             filter=query.get("filter", ""), expand=query.get("expand", ""), fields=query.get("fields", "")
         )
