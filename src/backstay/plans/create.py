@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import CTE, FromClause, func, insert, literal_column, select
+from sqlalchemy import CTE, FromClause, Select, func, insert, literal_column, select
 from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.visitors import iterate
 
 from backstay.catalog import Collection
 from backstay.catalog.fields import RelationField
@@ -14,6 +15,7 @@ from backstay.plans.check import candidate_row
 from backstay.plans.dialects.base import Expression
 from backstay.plans.params import Statement
 from backstay.plans.read import select_rows
+from backstay.plans.record_json import record_columns
 from backstay.plans.scope import Frame, Scope
 from backstay.plans.tables import table_of
 
@@ -31,6 +33,8 @@ def plan_create(
 ) -> Statement:
     """Plan to store a record. A row, its JSON, means that it is stored; there is none where anything is wrong with it.
 
+    It is cheap unless the rule reads other records.
+
     The statement takes the record's database values by their field names, and as `catalog` the catalog's version.
 
     rule: the create rule; None or '' when there is nothing to check
@@ -38,17 +42,25 @@ def plan_create(
     table, candidate = table_of(collection), candidate_row(frame, collection)
     is_current: Expression = literal_column(_VERSION) == frame.param("given", CATALOG)
     conditions = [is_current, *_relations_hold(frame, collection, candidate)]
+    is_cheap = True
     if rule:
-        conditions.append(Scope(frame, collection, candidate).subpredicate(rule))
+        satisfied = Scope(frame, collection, candidate).subpredicate(rule)
+        is_cheap = not any(isinstance(part, Select) for part in iterate(satisfied))
+        conditions.append(satisfied)
     names = [field.name for field in collection.fields]
     chosen = select(*(candidate.c[name] for name in names)).where(*conditions)
-    stored = insert(table).from_select(names, chosen).returning(*table.c).cte("stored")
+    storing = insert(table).from_select(names, chosen)
+    if not frame.dialect.chains_writes:
+        assert not following, "what follows is no statement here"
+        whole = record_columns(Scope(frame, collection, table), None).whole
+        return frame.dialect.compile(storing.returning(whole.label("r")), frame.params, is_cheap=is_cheap)
+    stored = storing.returning(*table.c).cte("stored")
     rows = select_rows(Scope(frame, collection, stored), None, None, frame).select_from(stored)
     told: list[CTE] = [
         make(frame, stored).returning(literal_column("1")).cte(f"told{number}")
         for number, make in enumerate(following)
     ]
-    return frame.dialect.compile(rows.add_cte(*told), frame.params, is_cheap=not rule)
+    return frame.dialect.compile(rows.add_cte(*told), frame.params, is_cheap=is_cheap)
 
 
 CATALOG = " catalog"

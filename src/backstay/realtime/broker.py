@@ -107,14 +107,12 @@ class Broker:
         return self.channel.may_matter()
 
     def follower(self) -> Follower | None:
-        shared = self.channel.follower()
-        if shared is None:
-            return None
+        handing = self.channel.handing()
 
         def values(change: Change) -> dict[str, DbValue]:
-            return shared.values(_happened(change))
+            return handing.values(_happened(change)) if handing.values else {}
 
-        return Follower(shared.plan, values, shared.done)
+        return Follower(lambda change: handing.done(_happened(change)), handing.plan, values)
 
     async def changed(self, tx: Transaction, change: Change) -> None:
         await self.channel.publish(tx, _happened(change))

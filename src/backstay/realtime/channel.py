@@ -25,12 +25,12 @@ class Stream(msgspec.Struct, frozen=True):
     oauth2: bool
 
 
-class Shared(msgspec.Struct, frozen=True):
-    """How an event is let happen by a statement; see `records.changes.Follower`."""
+class Handing(msgspec.Struct, frozen=True):
+    """How an event happens with a record that is stored by one statement; see `records.changes.Follower`."""
 
-    plan: Following
-    values: Callable[[Event], dict[str, DbValue]]
-    done: Callable[[], None]
+    done: Callable[[Event], None]
+    plan: Following | None = None
+    values: Callable[[Event], dict[str, DbValue]] | None = None
 
 
 class Channel(Protocol):
@@ -51,8 +51,8 @@ class Channel(Protocol):
         """Let an event happen with a transaction."""
         ...
 
-    def follower(self) -> Shared | None:
-        """Return how an event is let happen by a statement; None where that takes a transaction."""
+    def handing(self) -> Handing:
+        """Return how an event happens with a record that is stored by one statement."""
         ...
 
     async def send(self, event: Event) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from backstay.realtime.channel import Deliver, Shared, Stream
+from backstay.realtime.channel import Deliver, Handing, Stream
 from backstay.realtime.events import Event, Numbered
 from backstay.stores.base import Transaction
 
@@ -32,8 +32,8 @@ class LocalChannel:
     async def publish(self, tx: Transaction, event: Event) -> None:
         tx.after_commit(lambda: self._hand_on(event))
 
-    def follower(self) -> Shared | None:
-        return None
+    def handing(self) -> Handing:
+        return Handing(self._hand_on)
 
     async def send(self, event: Event) -> None:
         self._hand_on(event)

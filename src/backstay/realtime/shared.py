@@ -21,7 +21,7 @@ from sqlalchemy.sql.dml import Insert
 from backstay.catalog.fields import DbValue, Kind
 from backstay.plans.params import Statement
 from backstay.plans.scope import Frame
-from backstay.realtime.channel import Deliver, Shared, Stream
+from backstay.realtime.channel import Deliver, Handing, Stream
 from backstay.realtime.events import Event, Numbered
 from backstay.stores.base import Store, Transaction
 from backstay.stores.tables import counter, flag, key, seconds, system_table, text
@@ -120,10 +120,10 @@ class SharedChannel:
             await tx.execute(_ADD, [_encode(event).decode(), self._now()])
             tx.after_commit(self._awake.set)
 
-    def follower(self) -> Shared | None:
-        return Shared(_follow, self._values, self._wake)
+    def handing(self) -> Handing:
+        return Handing(self._wake, _follow, self._values)
 
-    def _wake(self) -> None:
+    def _wake(self, event: Event) -> None:
         if self._open:
             self._awake.set()
 

@@ -39,16 +39,16 @@ class Change(msgspec.Struct, frozen=True, eq=False):
 
 
 class Follower(msgspec.Struct, frozen=True):
-    """What an observer does about a new record, as a statement that is run along with the one which stores it.
+    """What an observer does about a new record which is stored by one statement.
 
-    plan:   makes the statement; its parameters are given by name
-    values: returns their values
     done:   is called when it is on disk
+    plan:   makes a statement that is run along with that one, None where there is nothing to write
+    values: returns the values of its parameters, which are given by name
     """
 
-    plan: Following
-    values: Callable[[Change], dict[str, DbValue]]
-    done: Callable[[], None]
+    done: Callable[[Change], None]
+    plan: Following | None = None
+    values: Callable[[Change], dict[str, DbValue]] | None = None
 
 
 class Observer(Protocol):

@@ -16,7 +16,7 @@ from backstay.records.plan_cache import PlanCache
 from backstay.records.query import RecordCall, ViewQuery
 from backstay.records.showing import Showing
 from backstay.records.statements import StatementBook
-from backstay.stores.base import SingleWrites, Store
+from backstay.stores.base import Store
 from backstay.stores.joined import joined
 
 ALL = ViewQuery()
@@ -28,13 +28,14 @@ class SingleCreate:
     def __init__(self, store: Store, book: StatementBook, observers: Observers) -> None:
         self._store, self._book, self._observers = store, book, observers
         self._plans: PlanCache[Statement] = PlanCache(store.dialect)
+        self._takes_dear = store.dialect.chains_writes
+        """SQLite's writer shares its thread with the event loop, and must not be held by a rule."""
 
     def suits(self, call: RecordCall, hooked: Hooked, showing: Showing) -> bool:
         """Tell whether a record may be created so."""
         collection = call.collection
         return not (
-            not isinstance(self._store, SingleWrites)
-            or call.uploads
+            call.uploads
             or "id" in call.body
             or call.query != ALL
             or collection.password_fields
@@ -51,26 +52,36 @@ class SingleCreate:
         followers = self._observers.followers(collection)
         if followers is None or check_fields(draft, {}):
             return None
+        following = [follower.plan for follower in followers if follower.plan]
+        if following and not self._store.dialect.chains_writes:
+            return None
         rule = None if info.viewer.is_superuser else collection.createRule
         statement = self._plans.get(
             catalog,
             (collection.id, info.viewer.shape, rule),
             info,
             lambda frame: plan_create(
-                frame, collection, rule=rule, following=[follower.plan for follower in followers]
+                frame,
+                collection,
+                rule=rule,
+                following=following,
             ),
         )
+        if not (statement.is_cheap or self._takes_dear):
+            return None
         stored = self._book.of(collection)
         given = dict(zip(stored.names, stored.bind(draft.values), strict=True))
         given[CATALOG] = str(catalog.version)
         change = Change("create", catalog, collection, old=None, new=draft.values)
         for follower in followers:
-            given |= follower.values(change)
-        assert isinstance(self._store, SingleWrites)
-        rows = await self._store.write_single(statement, bind(statement, Values(info, given=given)))
+            given |= follower.values(change) if follower.values else {}
+
+        def done() -> None:
+            for follower in followers:
+                follower.done(change)
+
+        rows = await self._store.write_single(statement, bind(statement, Values(info, given=given)), done)
         if not rows:
             return None
-        for follower in followers:
-            follower.done()
         text: str = rows[0][0]
         return text.encode()

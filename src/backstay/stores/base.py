@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -114,24 +114,23 @@ class Store(Protocol):
         """
         ...
 
+    async def write_single(
+        self, statement: Statement, values: Sequence[DbValue], done: Callable[[], None]
+    ) -> list[Row]:
+        """Run one statement as a write of its own, and return its rows once it is durable: quicker than a job.
+
+        None come back as well where the database refused it: then nothing is written.
+
+        done: is called when it is on disk, if there are any rows; it must be quick
+        """
+        ...
+
     def version(self) -> int:
         """Return a number which changes whenever anybody has committed a change."""
         ...
 
     def shape(self) -> int:
         """Return a number which changes whenever anybody has committed a change of definitions or settings."""
-        ...
-
-
-@runtime_checkable
-class SingleWrites(Protocol):
-    """A store that writes faster what is one statement."""
-
-    async def write_single(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
-        """Run one statement as a write of its own, and return its rows once it is durable.
-
-        None come back as well where the database refused it: then nothing is written.
-        """
         ...
 
 

@@ -35,8 +35,9 @@ from backstay.stores.postgresql_errors import is_conflict, is_lost, translated
 from backstay.stores.postgresql_link import ALIVE, Link, connect
 from backstay.stores.postgresql_listener import Listener
 from backstay.stores.postgresql_shape import look_at
-from backstay.stores.postgresql_single import SingleJob, write_together
+from backstay.stores.postgresql_single import write_together
 from backstay.stores.queue import JobQueue, Waiting
+from backstay.stores.single import SingleJob
 
 T = TypeVar("T")
 
@@ -364,9 +365,11 @@ class PostgresqlStore:
             return await here.write(job)
         return await self._queue.run(job, limited=limited)
 
-    async def write_single(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+    async def write_single(
+        self, statement: Statement, values: Sequence[DbValue], done: Callable[[], None]
+    ) -> list[Row]:
         try:
-            return await self.write(SingleJob(statement, values))
+            return await self.write(SingleJob(statement, values, done))
         except StoreError:
             return []
 
@@ -408,7 +411,9 @@ class PostgresqlStore:
             return False
         self._notice(written.version)
         self._committed(written.version, written.shape)
-        for waiting, rows in zip(asked, written.rows, strict=True):
+        for job, waiting, rows in zip(jobs, asked, written.rows, strict=True):
+            if rows:
+                job.done()
             waiting.accept(rows)
         return True
 

@@ -6,37 +6,17 @@ The server runs them one after the other with the lock held, so that each sees w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from backstay.catalog.fields import DbValue
 from backstay.plans.params import Statement
-from backstay.stores.base import Row, Transaction
+from backstay.stores.base import Row
 from backstay.stores.postgresql_link import Link
+from backstay.stores.single import SingleJob
 
 LIMIT = "SELECT set_config('statement_timeout', '{limit_ms}', true)"
 LOCK = "UPDATE _writer SET version = version + 1 RETURNING version, shape"
 TELL = "SELECT shape, pg_notify('{channel}', version || ' ' || shape) FROM _writer"
-
-
-@runtime_checkable
-class RunsSingle(Protocol):
-    """A transaction that runs a statement which writes and gives rows."""
-
-    async def run_single(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]: ...
-
-
-class SingleJob(msgspec.Struct, frozen=True, eq=False):
-    """A job that is one statement, which writes, and whose rows are its result."""
-
-    statement: Statement
-    values: Sequence[DbValue]
-
-    async def __call__(self, tx: Transaction) -> list[Row]:
-        """Run beside jobs that are more."""
-        assert isinstance(tx, RunsSingle)
-        return await tx.run_single(self.statement, self.values)
 
 
 class Written(msgspec.Struct, frozen=True):

@@ -41,6 +41,7 @@ from backstay.stores.base import (
 from backstay.stores.joined import joined
 from backstay.stores.like import add_like
 from backstay.stores.queue import JobQueue, Waiting
+from backstay.stores.single import SingleJob
 from backstay.stores.sqlite_shape import explain, look_at
 
 T = TypeVar("T")
@@ -125,6 +126,18 @@ def _rows(db: apsw.Connection, sql: str, values: Sequence[DbValue]) -> list[Row]
         raise StoreError(explain(exc)) from exc
 
 
+def _written(db: apsw.Connection, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+    """Run a statement that writes, and return its rows. Raises StoreError where it is refused."""
+    try:
+        return list(db.execute(statement.sql, values))
+    except apsw.ConstraintError as exc:
+        if getattr(exc, "extendedresult", 0) in _UNIQUE:
+            raise UniqueViolation(explain(exc)) from exc
+        raise ConstraintViolation(explain(exc)) from exc
+    except apsw.SQLError as exc:
+        raise StoreError(explain(exc)) from exc
+
+
 class SqliteTransaction:
     """The writer's connection, lent to one job.
 
@@ -197,14 +210,18 @@ class SqliteTransaction:
         except (apsw.SQLError, apsw.AuthError) as exc:
             raise StoreError(explain(exc)) from exc
 
+    async def run_single(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
+        self._check_open()
+        return _written(self._db, statement, values)
+
     async def execute(
         self, statement: Statement, values: Sequence[DbValue] = (), *, long: bool = False
     ) -> int:
         self._check_open()
         if long:
-            await self._away(self._run, statement.sql, values)
+            await self._away(_written, self._db, statement, values)
         else:
-            self._run(statement.sql, values)
+            _written(self._db, statement, values)
         return self._db.changes()  # what triggers change does not count
 
     async def _away(self, work: Callable[..., T], *arguments: Any) -> T:
@@ -217,16 +234,6 @@ class SqliteTransaction:
             self._db.interrupt()
             await asyncio.wait([future])
             raise
-
-    def _run(self, sql: str, values: Sequence[DbValue]) -> None:
-        try:
-            self._db.execute(sql, values)
-        except apsw.ConstraintError as exc:
-            if getattr(exc, "extendedresult", 0) in _UNIQUE:
-                raise UniqueViolation(explain(exc)) from exc
-            raise ConstraintViolation(explain(exc)) from exc
-        except apsw.SQLError as exc:
-            raise StoreError(explain(exc)) from exc
 
     async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
         """Run one statement for many rows, off the event loop."""
@@ -383,6 +390,14 @@ class SqliteStore:
             return await here.write(job)
         return await self._queue.run(job, limited=limited)
 
+    async def write_single(
+        self, statement: Statement, values: Sequence[DbValue], done: Callable[[], None]
+    ) -> list[Row]:
+        try:
+            return await self.write(SingleJob(statement, values, done))
+        except StoreError:
+            return []
+
     async def _write_group(self, group: list[Waiting]) -> None:
         if not await self._begin(group):
             return
@@ -410,6 +425,9 @@ class SqliteStore:
         """Run one job; what it raises is its own answer, and undoes its own work."""
         if waiting.answer.cancelled():
             return
+        if isinstance(waiting.job, SingleJob):
+            self._run_single(waiting, waiting.job, results, acts)
+            return
         timeout_s = self.options.query_timeout_s if waiting.limited else None
         tx = SqliteTransaction(self._writer, self._commits, timeout_s)
         try:
@@ -421,6 +439,25 @@ class SqliteStore:
             waiting.refuse(_translate(exc))
         finally:
             tx.end()
+
+    def _run_single(
+        self,
+        waiting: Waiting,
+        job: SingleJob,
+        results: list[tuple[Waiting, Any]],
+        acts: list[Callable[[], None]],
+    ) -> None:
+        """Run a statement, which is done wholly or not at all."""
+        try:
+            rows = _written(self._writer, job.statement, job.values)
+        except Exception as exc:
+            if not self._writer.in_transaction:
+                raise _LostTransaction(exc) from exc
+            waiting.refuse(_translate(exc))
+            return
+        results.append((waiting, rows))
+        if rows:
+            acts.append(job.done)
 
     async def _run_job(self, waiting: Waiting, tx: SqliteTransaction) -> Any:
         db = self._writer

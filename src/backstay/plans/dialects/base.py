@@ -60,6 +60,8 @@ class Dialect:
 
     name: str
     sql: SqlDialect
+    chains_writes = False
+    """A statement that writes may stand in a WITH clause of another, which sees the rows that it returns."""
     writes_skipped = False
     """Rows that OFFSET skips are put together all the same, so a list chooses its page before it writes JSON."""
 

@@ -56,6 +56,7 @@ class PostgresqlDialect(TypedDialect):
     """PostgreSQL, by psycopg with positional parameters."""
 
     name = "postgresql"
+    chains_writes = True
     writes_skipped = True  # and an outer query without joins keeps the order of the page
 
     def __init__(self) -> None:
