@@ -7,6 +7,7 @@ BIN := .venv/bin
 HTTP ?=
 DATA ?=
 ARGS ?=
+SPREAD := -n auto --dist loadgroup
 OPTIONS = $(if $(HTTP),--http $(HTTP)) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: help demo serve conduit test test-postgres databases lint types format bench bench-postgres reliability build ci constraints clean
@@ -24,10 +25,10 @@ conduit: .venv/.demo  ## set up and serve the RealWorld back end of examples/con
 	@exec $(BIN)/backstay serve examples/conduit $(OPTIONS)
 
 test: .venv/.test  ## set up and run the tests
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest $(or $(ARGS),$(SPREAD))
 
 test-postgres: .venv/.test  ## run the tests of sites on PostgreSQL (a server that answers, or one of its own)
-	@exec $(BIN)/python -m pytest tests/api tests/store tests/extending --database postgresql $(ARGS)
+	@exec $(BIN)/python -m pytest tests/api tests/store tests/extending --database postgresql $(or $(ARGS),$(SPREAD))
 
 databases: .venv/.test  ## run the tests of sites on each database, write what passed into docs/postgresql.md
 	@exec $(BIN)/python scripts/database_table.py
