@@ -40,6 +40,8 @@ KINDS: list[dict[str, Any]] = [
 ]
 OPEN = dict.fromkeys(("listRule", "viewRule", "createRule", "updateRule", "deleteRule"), "")
 
+ANY_DOOR = {"400", "403", "429", "500", "503"}
+
 
 class Sale(msgspec.Struct):
     sku: str
@@ -79,11 +81,19 @@ async def prepared(app: Backstay) -> None:
 
 def checker(document: dict[str, Any], name: str) -> Draft202012Validator:
     """Return what checks a value against one of the document's schemas; nothing else than it names may stand there."""
-    schemas = {key: dict(value) for key, value in document["components"]["schemas"].items()}
-    for schema in schemas.values():
-        if schema.get("type") == "object":
-            schema["additionalProperties"] = False
+    schemas = closed(document["components"]["schemas"])
     return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}})
+
+
+def closed(schema: Any) -> Any:
+    """Return a schema in which no object, however deep, has keys that are not told."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(value) for key, value in schema.items()}
+    is_told = schema.get("type") == "object" and "properties" in schema
+    return {"additionalProperties": False, **inner} if is_told else inner
 
 
 async def test_it_is_valid_for_everybody(opening: Opening) -> None:
@@ -173,12 +183,10 @@ async def test_endpoints_have_the_schemas_of_their_types(opening: Opening) -> No
         }
         assert document["components"]["schemas"]["Sale"]["required"] == ["sku"]
         assert sell["security"] == [{"token": []}]
-        assert set(sell["responses"]) == {"201", "400", "401", "403", "404", "413", "429", "503", "507"}
+        assert set(sell["responses"]) == {"201", *ANY_DOOR, "401", "404", "413", "507"}
         hello = document["paths"]["/api/open"]["get"]
-        assert (set(hello["responses"]), hello["tags"]) == (
-            {"204", "400", "404", "413", "429", "503", "507"},
-            ["odds"],
-        )
+        assert set(hello["responses"]) == {"204", *ANY_DOOR, "404", "413", "507"}
+        assert hello["tags"] == ["odds"]
 
 
 async def test_it_is_sent_once(opening: Opening) -> None:

@@ -64,7 +64,7 @@ def _operation(endpoint: Endpoint, schemas: list[Schema]) -> Operation:
     parameters = [_parameter(item, next(described)) for item in _in_url(endpoint)]
     body = _within(endpoint, next(described)) if _body(endpoint) else None
     answer, is_empty = next(described), endpoint.returns in {None, type(None)}
-    refusals = (400, 404, 413, 429, 503, 507) if endpoint.public else (400, 401, 403, 404, 413, 429, 503, 507)
+    refusals = (404, 413, 507) if endpoint.public else (401, 404, 413, 507)
     return Operation(
         endpoint.method,
         endpoint.path,
