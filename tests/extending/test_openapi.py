@@ -11,10 +11,8 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from starlette.responses import JSONResponse
 
 from backstay import Backstay, Collection, Index, Rules, Viewer, field
-from backstay.errors import RequestError
 from backstay.http.application import create_application
 from backstay.site import Site
 from tests.extending.conftest import PASSWORD, Opening
@@ -273,62 +271,3 @@ async def test_files_are_sent_and_handed_out_as_it_says(opening: Opening) -> Non
         for headers, status in (*asked, ({"if-none-match": tag}, 304)):
             reply = await site.client.get(path, headers=headers)
             assert (reply.status_code, str(reply.status_code) in told) == (status, True)
-
-
-async def test_what_is_read_is_as_it_says_for_everybody(opening: Opening) -> None:
-    async with opening(application()) as site:
-        await prepared(site.app)
-        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
-        whole = await site.app.accounts("_superusers").token(boss.id)
-        for token, least in (("", 5), ((await site.person("ann"))[1], 5), (whole, 14)):
-            document = (await site.ask("GET", "/api/openapi.json", token)).json()
-            shared = {"components": document["components"]}
-            seen = 0
-            for path, doors in document["paths"].items():
-                if "{" in path or "get" not in doors or path == "/api/realtime":
-                    continue
-                told, reply = doors["get"]["responses"], await site.ask("GET", path, token)
-                assert str(reply.status_code) in told, path
-                for media, content in told[str(reply.status_code)].get("content", {}).items():
-                    assert reply.headers["content-type"] == media, path
-                    checked = Draft202012Validator(content["schema"] | shared)
-                    assert list(checked.iter_errors(reply.json())) == [], path
-                    seen += 1
-            assert seen >= least
-
-
-async def test_doors_without_a_token_refuse_as_it_says(opening: Opening) -> None:
-    async with opening(application()) as site:
-        await prepared(site.app)
-        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
-        token = await site.app.accounts("_superusers").token(boss.id)
-        document = (await site.ask("GET", "/api/openapi.json", token)).json()
-        error, closed = checker(document, "Error"), 0
-        for path, doors in document["paths"].items():
-            for method, door in doors.items():
-                if "security" in door and not path.endswith("/impersonate/{id}"):
-                    real = path.replace("{collection}", "kinds")
-                    reply = await site.ask(method.upper(), real, json={} if "requestBody" in door else None)
-                    assert str(reply.status_code) in door["responses"], (method, path, reply.text)
-                    assert reply.status_code in {401, 403}, (method, path)
-                    assert list(error.iter_errors(reply.json())) == []
-                    closed += 1
-        assert closed > 20
-
-
-async def test_errors_of_the_sites_own_may_have_any_status(opening: Opening) -> None:
-    app = Backstay()
-
-    def told(error: RequestError) -> JSONResponse:
-        return JSONResponse({"wrong": error.message}, 422)
-
-    @app.get("/api/picky", public=True, errors=told)
-    async def picky(count: int) -> dict[str, int]:
-        return {"count": count}
-
-    async with opening(app) as site:
-        responses = (await site.ask("GET", "/api/openapi.json")).json()["paths"]["/api/picky"]["get"][
-            "responses"
-        ]
-        assert set(responses) == {"200", "default"}
-        assert (await site.ask("GET", "/api/picky?count=many")).status_code == 422

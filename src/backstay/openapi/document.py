@@ -6,7 +6,7 @@ when its rule does, a field when it is not hidden. Superusers see all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -98,18 +98,20 @@ def document(
     server: str,
     operations: Iterable[Operation] = (),
     schemas: dict[str, Schema] | None = None,
+    by_code: Callable[[Collection], bool] = lambda _: False,
 ) -> dict[str, Any]:
     """Return the OpenAPI document of a site for a viewer.
 
     server:     the path under which the API is reached, '' for the root
     operations: those of the site's own code that the viewer may call
     schemas:    what they refer to as `#/components/schemas/NAME`
+    by_code:    tells whether the site's own code changes a collection's records before they are sent
     """
     shared: dict[str, Schema] = {**error_schemas(), **(schemas or {})}
     found = [Operation(**parts) for parts in public_operations()]
     for collection in sorted(catalog, key=lambda item: (item.system, item.name)):
         if _is_told(collection, viewer):
-            shared |= record_schemas(collection, viewer)
+            shared |= record_schemas(collection, viewer, by_code=by_code(collection))
             found += [Operation(**parts) for parts in record_operations(collection, viewer)]
             found += [Operation(**parts) for parts in sign_in_operations(collection, viewer)]
     if viewer.is_superuser:

@@ -8,7 +8,7 @@ from typing import Any
 from backstay.catalog import Collection
 from backstay.catalog.fields import Field, FileField, PasswordField
 from backstay.openapi.parameters import EXPAND, FIELDS, in_path, in_query
-from backstay.openapi.values import Schema, answered, modifiers, page_of, sent
+from backstay.openapi.values import Schema, answered, modifiers, page_of, sent, shape
 from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import Viewer
 
@@ -21,29 +21,34 @@ def shown_fields(collection: Collection, viewer: Viewer) -> list[Field]:
     ]
 
 
-def record_schemas(collection: Collection, viewer: Viewer) -> dict[str, Schema]:
-    """Return the schemas of a collection, by the names of their components."""
-    name, fields = collection.name, shown_fields(collection, viewer)
-    properties: dict[str, Schema] = {
-        "collectionId": {"const": collection.id},
-        "collectionName": {"const": name},
-        **{field.name: answered(field) for field in fields},
-        "expand": {"type": "object", "description": "the records that `expand` asked for"},
-    }
-    optional = {"expand", *(["email"] if collection.is_auth else [])}
-    record = {
-        "type": "object",
-        "properties": properties,
-        "required": [key for key in properties if key not in optional],
-    }
-    found: dict[str, Schema] = {
-        f"{name}.record": record,
-        f"{name}.page": page_of({"$ref": f"#/components/schemas/{name}.record"}),
-    }
+def record_schemas(collection: Collection, viewer: Viewer, *, by_code: bool = False) -> dict[str, Schema]:
+    """Return the schemas of a collection, by the names of their components.
+
+    by_code: code of the site's own changes records before they are sent, and may leave out or add what it likes
+    """
+    name, record = collection.name, _record(collection, viewer)
+    if by_code:
+        del record["required"]
+        record["description"] = (
+            "The site's own code changes it: keys may be left out, and others stand there."
+        )
+    page = page_of({"$ref": f"#/components/schemas/{name}.record"})
+    found: dict[str, Schema] = {f"{name}.record": record, f"{name}.page": page}
     if not collection.is_view:
         found |= {f"{name}.create": _body(collection, viewer, new=True)}
         found |= {f"{name}.update": _body(collection, viewer, new=False)}
     return found
+
+
+def _record(collection: Collection, viewer: Viewer) -> Schema:
+    properties: dict[str, Schema] = {
+        "collectionId": {"const": collection.id},
+        "collectionName": {"const": collection.name},
+        **{field.name: answered(field) for field in shown_fields(collection, viewer)},
+        "expand": {"type": "object", "description": "the records that `expand` asked for"},
+    }
+    optional = {"expand", *(["email"] if collection.is_auth else [])}
+    return shape(properties, *(key for key in properties if key not in optional))
 
 
 def _body(collection: Collection, viewer: Viewer, *, new: bool) -> Schema:
