@@ -8,7 +8,7 @@ from backstay.catalog import Collection
 from backstay.catalog.fields import Field
 from backstay.catalog.model import LISTS_NEVER_NULL, SECRET_KEYS, TOLD_WHEN_USED, AuthOptions
 from backstay.openapi.structs import as_answered, as_sent
-from backstay.openapi.values import TEXT, Schema, listing
+from backstay.openapi.values import DATE, TEXT, Schema, listing
 
 _REF = "#/components/schemas/"
 _TYPES: dict[str, Any] = {str(kind.__struct_config__.tag): kind for kind in get_args(Field)}
@@ -35,7 +35,10 @@ def collection_schemas() -> dict[str, Schema]:
     found |= {"collection.field": _by_type("field"), "collection.newField": _by_type("newField")}
     found |= {f"collection.{type}": _collection(type) for type in ("base", "auth", "view")}
     body = _body()
-    found |= {"collection.new": {**body, "required": ["name"]}, "collection.changes": body}
+    found |= {
+        "collection.new": {**body, "required": ["name"], "examples": [{"name": "things", "fields": []}]},
+        "collection.changes": body,
+    }
     return found
 
 
@@ -56,12 +59,19 @@ def _field(kind: Any) -> Schema:
 
 def _new_field(kind: Any) -> Schema:
     """Return the schema of a field in a body; one that has an id is the field of that id."""
-    return {**as_sent(kind, without=_GUARDS), "required": ["type", "name"]}
+    found = as_sent(kind, without=_GUARDS)
+    del found["examples"]
+    return {**found, "required": ["type", "name"]}
 
 
 def _collection(type: str) -> Schema:
     found = as_answered(Collection, without=_OWN)
-    own: dict[str, Schema] = {"type": {"const": type}, "fields": listing(FIELD)}
+    own: dict[str, Schema] = {
+        "type": {"const": type},
+        "fields": listing(FIELD),
+        "created": DATE,
+        "updated": DATE,
+    }
     required = list(found["required"])
     if type == "base":
         own["appendOnly"] = {"const": True}

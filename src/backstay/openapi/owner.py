@@ -29,6 +29,9 @@ def superuser_schemas() -> dict[str, Schema]:
         "type": "object",
         "description": "what the site's own code passed on; that of others isn't shown",
     }
+    job["description"] = (
+        "A job, a run of a schedule, a mail or the like that waits, is being done or has failed."
+    )
     job["properties"] |= {**dates, "payload": payload}
     return collection_schemas() | {
         "settings.values": as_answered(Settings, without=_SETTINGS_SECRETS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from functools import cache
 from typing import Any
@@ -12,6 +13,9 @@ from backstay.openapi.values import Schema
 
 _DROPPED = frozenset({"default", "title"})
 """What is not repeated: a body leaves out what shall stay, and names of classes are no promise."""
+
+_OWN_NAME = re.compile(r"`\w+_\w+`")
+_CHAPTER = re.compile(r" \(A\d+(, A\d+)*\)")
 
 
 def as_answered(
@@ -27,9 +31,12 @@ def as_answered(
 
 
 def as_sent(kind: type[msgspec.Struct], *, without: Collection[str] = ()) -> Schema:
-    """Return the schema of a struct in a body: what is not sent stays as it is, or gets its default."""
+    """Return the schema of a struct in a body: what is not sent stays as it is, or gets its default.
+
+    Its example is empty, so that whoever tries it out starts from a change of nothing.
+    """
     found: Schema = _shaped(_inlined(kind), frozenset(without), None)
-    return found
+    return {**found, "examples": [{}]}
 
 
 @cache
@@ -49,12 +56,14 @@ def _resolved(node: Any, known: dict[str, Any]) -> Any:
         return _resolved(known[node["$ref"].rpartition("/")[2]], known)
     if "properties" in node:
         inner = {key: _resolved(item, known) for key, item in node["properties"].items()}
-        return {"type": "object", "description": _first_line(node), "properties": inner}
+        return {"type": "object", **_about(node), "properties": inner}
     return {key: _resolved(item, known) for key, item in node.items() if key not in _DROPPED | {"$defs"}}
 
 
-def _first_line(node: dict[str, Any]) -> str:
-    return str(node.get("description", "")).partition("\n")[0]
+def _about(node: dict[str, Any]) -> dict[str, str]:
+    """Return what a struct is for, when its first line says it without names that only our code has."""
+    line = _CHAPTER.sub("", str(node.get("description", "")).partition("\n")[0])
+    return {"description": line} if line and not _OWN_NAME.search(line) else {}
 
 
 def _shaped(node: Any, without: frozenset[str], sometimes: frozenset[str] | None) -> Any:
