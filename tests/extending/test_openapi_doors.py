@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
 from starlette.responses import JSONResponse
 
 from backstay import Backstay, Reading
@@ -133,3 +135,30 @@ async def test_doors_with_an_answer_take_fields(opening: Opening) -> None:
         reply = await site.ask("POST", f"{enter}?fields=record.id", json=body)
         assert set(reply.json()) == {"record"}
         assert {item["name"] for item in paths[enter]["post"]["parameters"]} == {"expand", "fields"}
+
+
+class Error(msgspec.Struct):
+    """A type of the site that is called as our errors are."""
+
+    line: int
+    cause: Error | None = None
+
+
+async def test_a_type_of_the_site_may_be_called_error(opening: Opening) -> None:
+    app = Backstay()
+
+    @app.get("/api/errors", public=True)
+    async def errors() -> list[Error]:
+        return [Error(1, Error(2))]
+
+    async with opening(app) as site:
+        document = (await site.ask("GET", "/api/openapi.json")).json()
+        reply = await site.ask("GET", "/api/errors")
+        content = document["paths"]["/api/errors"]["get"]["responses"]["200"]["content"]
+        told = Draft202012Validator(
+            content["application/json"]["schema"] | {"components": document["components"]}
+        )
+        assert list(told.iter_errors(reply.json())) == []
+        assert list(told.iter_errors([{"line": 1, "cause": {"line": "2"}}])) != []
+        assert "status" in document["components"]["schemas"]["Error"]["properties"]
+        validate(document)

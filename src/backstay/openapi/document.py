@@ -24,7 +24,7 @@ INFO = """The API of this site, as you may use it.
 
 Whatever is refused is refused with one body, `Error`. A path that leads nowhere is 404, and so is one that does not
 take the method; a body of a type that is not taken is 400. What is no HTTP request at all, or has headers over their
-limit, is turned away with 400 or 431 before it gets here, without a body."""
+limit, is turned away with 400, 414 or 431 before it gets here, without a body."""
 
 
 class Operation(msgspec.Struct, frozen=True, eq=False):
