@@ -11,10 +11,8 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from starlette.responses import JSONResponse
 
 from backstay import Backstay, Collection, Index, Rules, Viewer, field
-from backstay.errors import RequestError
 from backstay.http.application import create_application
 from backstay.site import Site
 from tests.extending.conftest import PASSWORD, Opening
@@ -39,6 +37,8 @@ KINDS: list[dict[str, Any]] = [
     {"name": "secret_field", "type": "text", "hidden": True},
 ]
 OPEN = dict.fromkeys(("listRule", "viewRule", "createRule", "updateRule", "deleteRule"), "")
+
+ANY_DOOR = {"400", "403", "429", "500", "503"}
 
 
 class Sale(msgspec.Struct):
@@ -79,11 +79,19 @@ async def prepared(app: Backstay) -> None:
 
 def checker(document: dict[str, Any], name: str) -> Draft202012Validator:
     """Return what checks a value against one of the document's schemas; nothing else than it names may stand there."""
-    schemas = {key: dict(value) for key, value in document["components"]["schemas"].items()}
-    for schema in schemas.values():
-        if schema.get("type") == "object":
-            schema["additionalProperties"] = False
+    schemas = closed(document["components"]["schemas"])
     return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}})
+
+
+def closed(schema: Any) -> Any:
+    """Return a schema in which no object, however deep, has keys that are not told."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(value) for key, value in schema.items()}
+    is_told = schema.get("type") == "object" and "properties" in schema
+    return {"additionalProperties": False, **inner} if is_told else inner
 
 
 async def test_it_is_valid_for_everybody(opening: Opening) -> None:
@@ -181,12 +189,10 @@ async def test_endpoints_have_the_schemas_of_their_types(opening: Opening) -> No
         }
         assert document["components"]["schemas"]["Sale"]["required"] == ["sku"]
         assert sell["security"] == [{"token": []}]
-        assert set(sell["responses"]) == {"201", "400", "401", "403", "404", "413", "429", "503", "507"}
+        assert set(sell["responses"]) == {"201", *ANY_DOOR, "401", "404", "413", "507"}
         hello = document["paths"]["/api/open"]["get"]
-        assert (set(hello["responses"]), hello["tags"]) == (
-            {"204", "400", "404", "413", "429", "503", "507"},
-            ["odds", "ends"],
-        )
+        assert set(hello["responses"]) == {"204", *ANY_DOOR, "404", "413", "507"}
+        assert hello["tags"] == ["odds", "ends"]
 
 
 async def test_it_is_sent_once(opening: Opening) -> None:
@@ -273,62 +279,3 @@ async def test_files_are_sent_and_handed_out_as_it_says(opening: Opening) -> Non
         for headers, status in (*asked, ({"if-none-match": tag}, 304)):
             reply = await site.client.get(path, headers=headers)
             assert (reply.status_code, str(reply.status_code) in told) == (status, True)
-
-
-async def test_what_is_read_is_as_it_says_for_everybody(opening: Opening) -> None:
-    async with opening(application()) as site:
-        await prepared(site.app)
-        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
-        whole = await site.app.accounts("_superusers").token(boss.id)
-        for token, least in (("", 5), ((await site.person("ann"))[1], 5), (whole, 14)):
-            document = (await site.ask("GET", "/api/openapi.json", token)).json()
-            shared = {"components": document["components"]}
-            seen = 0
-            for path, doors in document["paths"].items():
-                if "{" in path or "get" not in doors or path == "/api/realtime":
-                    continue
-                told, reply = doors["get"]["responses"], await site.ask("GET", path, token)
-                assert str(reply.status_code) in told, path
-                for media, content in told[str(reply.status_code)].get("content", {}).items():
-                    assert reply.headers["content-type"] == media, path
-                    checked = Draft202012Validator(content["schema"] | shared)
-                    assert list(checked.iter_errors(reply.json())) == [], path
-                    seen += 1
-            assert seen >= least
-
-
-async def test_doors_without_a_token_refuse_as_it_says(opening: Opening) -> None:
-    async with opening(application()) as site:
-        await prepared(site.app)
-        boss = await site.app.records("_superusers").create(email="boss@example.com", password=PASSWORD)
-        token = await site.app.accounts("_superusers").token(boss.id)
-        document = (await site.ask("GET", "/api/openapi.json", token)).json()
-        error, closed = checker(document, "Error"), 0
-        for path, doors in document["paths"].items():
-            for method, door in doors.items():
-                if "security" in door and not path.endswith("/impersonate/{id}"):
-                    real = path.replace("{collection}", "kinds")
-                    reply = await site.ask(method.upper(), real, json={} if "requestBody" in door else None)
-                    assert str(reply.status_code) in door["responses"], (method, path, reply.text)
-                    assert reply.status_code in {401, 403}, (method, path)
-                    assert list(error.iter_errors(reply.json())) == []
-                    closed += 1
-        assert closed > 20
-
-
-async def test_errors_of_the_sites_own_may_have_any_status(opening: Opening) -> None:
-    app = Backstay()
-
-    def told(error: RequestError) -> JSONResponse:
-        return JSONResponse({"wrong": error.message}, 422)
-
-    @app.get("/api/picky", public=True, errors=told)
-    async def picky(count: int) -> dict[str, int]:
-        return {"count": count}
-
-    async with opening(app) as site:
-        responses = (await site.ask("GET", "/api/openapi.json")).json()["paths"]["/api/picky"]["get"][
-            "responses"
-        ]
-        assert set(responses) == {"200", "default"}
-        assert (await site.ask("GET", "/api/picky?count=many")).status_code == 422

@@ -75,7 +75,13 @@ SCHEMAS: dict[str, Any] = {
     [
         pytest.param(
             ref("Node"),
-            ["(Branch).left * Branch | Leaf", "(Branch).right Branch | Leaf", "(Leaf).value * integer"],
+            [
+                "left * Branch | Leaf",
+                "left(Leaf).value * integer",
+                "right Branch | Leaf",
+                "right(Leaf).value * integer",
+                "value * integer",
+            ],
             {"left": {"value": 0}},
             id="a union through which a type refers to itself",
         ),

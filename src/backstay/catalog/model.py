@@ -33,6 +33,13 @@ SUPERUSERS = "_superusers"
 RULES = ("listRule", "viewRule", "createRule", "updateRule", "deleteRule")
 """The rules of a collection, in the order of its JSON."""
 
+TOLD_WHEN_USED = frozenset({"minScore", "systemOnly"})
+"""Options of fields that are ours: they stand in a field's JSON only where they are used."""
+LISTS_NEVER_NULL = frozenset({"onlyDomains", "exceptDomains", "mimeTypes", "thumbs"})
+"""Options of fields that are kept as null, and sent as an empty list."""
+SECRET_KEYS = frozenset({"secret", "clientSecret"})
+"""Options of auth collections that are not sent to clients."""
+
 _field_decoder = msgspec.json.Decoder(list[Field], strict=False)
 
 
@@ -287,10 +294,10 @@ def field_json(field: Field) -> dict[str, Any]:
     for key in ("min", "max"):
         if isinstance(plain.get(key), float):
             plain[key] = to_number(plain[key])  # 5, not 5.0
-    for key in ("minScore", "systemOnly"):
+    for key in TOLD_WHEN_USED:
         if not plain.get(key, True):
-            del plain[key]  # ours, and told where it is used
-    for key in ("onlyDomains", "exceptDomains", "mimeTypes", "thumbs"):
+            del plain[key]
+    for key in LISTS_NEVER_NULL:
         if plain.get(key, ...) is None:
             plain[key] = []
     return dict(sorted(plain.items()))

@@ -17,16 +17,31 @@ from backstay.plans.request import Viewer
 
 REF = "#/components/schemas/{name}"
 TAG = "site"
+ERROR = "Error"
+"""The component of our errors; a site may have a class of this name."""
 
 
 def described(endpoints: Sequence[Endpoint], viewer: Viewer) -> tuple[list[Operation], dict[str, Schema]]:
     """Return the endpoints that a viewer may call as operations, and the schemas of their types."""
     open_to = [endpoint for endpoint in endpoints if may_call(endpoint, viewer)]
     types = [type for endpoint in open_to for type in _types(endpoint)]
-    schemas, shared = msgspec.json.schema_components(types, schema_hook=_anything, ref_template=REF)
+    made = msgspec.json.schema_components(types, schema_hook=_anything, ref_template=REF)
+    schemas, shared = _apart(made)
     by_type = iter(schemas)
     operations = [_operation(endpoint, [next(by_type) for _ in _types(endpoint)]) for endpoint in open_to]
     return operations, dict(shared)
+
+
+def _apart(schemas: tuple[Sequence[Schema], dict[str, Schema]]) -> tuple[list[Schema], dict[str, Schema]]:
+    """Return schemas of the site's types in which none has the name of our own `Error`."""
+    listed, shared = schemas
+    if ERROR not in shared:
+        return list(listed), shared
+    ours, theirs = (f'"{REF.format(name=name)}"'.encode() for name in (ERROR, f"site.{ERROR}"))
+    found: list[Schema] = msgspec.json.decode(msgspec.json.encode(listed).replace(ours, theirs))
+    told: dict[str, Schema] = msgspec.json.decode(msgspec.json.encode(shared).replace(ours, theirs))
+    told[f"site.{ERROR}"] = told.pop(ERROR)
+    return found, told
 
 
 def may_call(endpoint: Endpoint, viewer: Viewer) -> bool:
@@ -64,7 +79,7 @@ def _operation(endpoint: Endpoint, schemas: list[Schema]) -> Operation:
     parameters = [_parameter(item, next(described)) for item in _in_url(endpoint)]
     body = _within(endpoint, next(described)) if _body(endpoint) else None
     answer, is_empty = next(described), endpoint.returns in {None, type(None)}
-    refusals = (400, 404, 413, 429, 503, 507) if endpoint.public else (400, 401, 403, 404, 413, 429, 503, 507)
+    refusals = (404, 413, 507) if endpoint.public else (401, 404, 413, 507)
     return Operation(
         endpoint.method,
         endpoint.path,

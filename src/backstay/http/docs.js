@@ -119,8 +119,14 @@ function row(name, schema, isMust, description) {
 }
 
 function schemaView(schema) {
+  const some = (optionsOf(resolve(schema)) || []).filter(part => !isNull(part));
+  if (some.length > 1 && some.every(part => fieldsOf(part).length)) return make("div", {}, ...some.map(variantView));
   const rows = fieldsOf(schema).map(found => row(found.name, found.schema, found.isMust));
   return rows.length ? table(rows, ["field", "type", ""]) : make("p", {}, make("code", {}, kind(schema)));
+}
+
+function variantView(schema) {
+  return make("details", {}, make("summary", {}, make("code", {}, kind(schema))), schemaView(schema));
 }
 
 const PLACES = { path: "in the path", header: "a header", cookie: "a cookie; a browser doesn't let a page send it, so it can't be tried here" };

@@ -117,8 +117,9 @@ function fieldsOf(schema, prefix = "", seen = []) {
 /* Return an example of a value: what must be sent, or the first few fields where nothing must. */
 function sample(schema, seen = []) {
   const one = resolve(schema);
-  for (const key of ["default", "const", "example"]) if (key in one) return one[key];
-  if (one.examples?.length || one.enum?.length) return (one.examples?.length ? one.examples : one.enum)[0];
+  if (one.examples?.length) return one.examples[0];
+  for (const key of ["example", "default", "const"]) if (key in one) return one[key];
+  if (one.enum?.length) return one.enum[0];
   if (seen.length > DEPTH_MAX) return null;
   const more = [...seen, one], some = optionsOf(one);
   if (some) {

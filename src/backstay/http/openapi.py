@@ -42,6 +42,7 @@ class _Documents:
                 "server": server,
                 "operations": operations,
                 "schemas": schemas,
+                "by_code": site.showing.shows,
             }
             body = encode(document(site.catalog, ask.viewer, **parts))
             self._made[key] = (body, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

@@ -6,28 +6,25 @@ when its rule does, a field when it is not hidden. Superusers see all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
 from backstay.catalog import Catalog, Collection
-from backstay.openapi.doors import public_operations, superuser_operations
+from backstay.openapi.doors import public_operations
+from backstay.openapi.errors import error_responses, error_schemas, refusals
+from backstay.openapi.owner import superuser_operations, superuser_schemas
 from backstay.openapi.records import record_operations, record_schemas
 from backstay.openapi.sign_in import sign_in_operations
 from backstay.openapi.values import Schema
 from backstay.plans.request import Viewer
 
-ERRORS = {
-    400: "The request is malformed, or what it asks for can't be done; `data` has the faults by field.",
-    401: "The door needs a valid token.",
-    403: "The viewer is known and may not do this.",
-    404: "There is nothing here that the viewer may see.",
-    413: "The body is over its limit.",
-    429: "Too many requests; `Retry-After` tells when to come back.",
-    503: "The database can't be reached; the same request may pass later.",
-    507: "There is no room left to store this.",
-}
+INFO = """The API of this site, as you may use it.
+
+Whatever is refused is refused with one body, `Error`. A path that leads nowhere is 404, and so is one that does not
+take the method; a body of a type that is not taken is 400. What is no HTTP request at all, or has headers over their
+limit, is turned away with 400, 414 or 431 before it gets here, without a body."""
 
 
 VIEWER = "x-viewer"
@@ -40,7 +37,8 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     parameters: OpenAPI parameter objects
     body:       the schema of the body; None where there is none
     answer:     the schema of the answer; None for an answer without a body
-    errors:     the statuses it may refuse with
+    errors:     the statuses it may refuse with, besides those of any door
+    own_refusals: what else a status may say, with its schema
     is_public:  guests may call it
     own_errors: errors have statuses and bodies of the site's own
     answer_type: the media type of the answer
@@ -58,7 +56,7 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     body: Schema | None = None
     answer: Schema | None = None
     status: int = 200
-    errors: tuple[int, ...] = (400, 404, 429, 503)
+    errors: tuple[int, ...] = ()
     is_public: bool = True
     own_errors: bool = False
     answer_type: str = "application/json"
@@ -66,6 +64,7 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     multipart: Schema | None = None
     body_type: str = "application/json"
     more_tags: tuple[str, ...] = ()
+    own_refusals: dict[int, tuple[str, Schema]] = {}
 
     def json(self) -> dict[str, Any]:
         """Return it as an OpenAPI operation object."""
@@ -92,9 +91,8 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
         if self.own_errors:
             content: dict[str, Any] = {"*/*": {"schema": {}}}
             return {"default": {"description": "Refused, in the site's own words.", "content": content}}
-        refused = _content({"$ref": "#/components/schemas/Error"})
-        return {
-            str(status): {"description": ERRORS[status], "content": refused} for status in sorted(self.errors)
+        return refusals(self.errors) | {
+            str(status): _either(text, schema) for status, (text, schema) in self.own_refusals.items()
         }
 
 
@@ -106,27 +104,29 @@ def document(
     server: str,
     operations: Iterable[Operation] = (),
     schemas: dict[str, Schema] | None = None,
+    by_code: Callable[[Collection], bool] = lambda _: False,
 ) -> dict[str, Any]:
     """Return the OpenAPI document of a site for a viewer.
 
     server:     the path under which the API is reached, '' for the root
     operations: those of the site's own code that the viewer may call
     schemas:    what they refer to as `#/components/schemas/NAME`
+    by_code:    tells whether the site's own code changes a collection's records before they are sent
     """
-    shared: dict[str, Schema] = {"Error": _error(), **(schemas or {})}
-    found = [_health()]
+    shared: dict[str, Schema] = {**error_schemas(), **(schemas or {})}
+    found = [Operation(**parts) for parts in public_operations()]
     for collection in sorted(catalog, key=lambda item: (item.system, item.name)):
         if _is_told(collection, viewer):
-            shared |= record_schemas(collection, viewer)
+            shared |= record_schemas(collection, viewer, by_code=by_code(collection))
             found += [Operation(**parts) for parts in record_operations(collection, viewer)]
             found += [Operation(**parts) for parts in sign_in_operations(collection, viewer)]
-    found += [Operation(**parts) for parts in public_operations()]
     if viewer.is_superuser:
+        shared |= superuser_schemas()
         found += [Operation(**parts) for parts in superuser_operations()]
     paths: dict[str, dict[str, Any]] = {}
     for operation in (*found, *operations):
         paths.setdefault(operation.path, {})[operation.method.lower()] = operation.json()
-    info = {"title": title, "version": "1", "description": "The API of this site, as you may use it."}
+    info = {"title": title, "version": "1", "description": INFO}
     return {
         "openapi": "3.1.0",
         "info": {**info, VIEWER: viewer.collection.name if viewer.collection else None},
@@ -134,6 +134,7 @@ def document(
         "paths": paths,
         "components": {
             "schemas": shared,
+            "responses": error_responses(),
             "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "Authorization"}},
         },
     }
@@ -148,40 +149,7 @@ def _is_told(collection: Collection, viewer: Viewer) -> bool:
     return viewer.is_superuser or any(rule is not None for rule in rules)
 
 
-def _content(schema: Schema) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
-
-
-def _error() -> Schema:
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "properties": {
-            "status": {"type": "integer"},
-            "message": text,
-            "data": {"type": "object", "description": "faults by field, each with `code` and `message`"},
-            "hint": {"type": "string", "description": "what to do about it"},
-            "at": {"type": "string", "description": "what of the request it is about"},
-        },
-        "required": ["status", "message", "data"],
-    }
-
-
-def _health() -> Operation:
-    answer = {
-        "type": "object",
-        "properties": {
-            "code": {"type": "integer"},
-            "message": {"type": "string"},
-            "data": {"type": "object"},
-        },
-        "required": ["code", "message", "data"],
-    }
-    return Operation(
-        "GET",
-        "/api/health",
-        "Tell whether the site answers",
-        "site",
-        answer=answer,
-        errors=(400, 403, 429, 503),
-    )
+def _either(text: str, schema: Schema) -> dict[str, Any]:
+    """Return a refusal that is either an error or something of its own."""
+    told = [{"$ref": "#/components/schemas/Error"}, schema]
+    return {"description": text, "content": {"application/json": {"schema": {"anyOf": told}}}}

@@ -7,7 +7,8 @@ from typing import Any
 
 from backstay.catalog import Collection
 from backstay.catalog.fields import Field, FileField, PasswordField
-from backstay.openapi.values import Schema, answered, modifiers, sent
+from backstay.openapi.parameters import EXPAND, FIELDS, in_path, in_query
+from backstay.openapi.values import Schema, answered, modifiers, page_of, sent, shape
 from backstay.plans.limits import PER_PAGE_DEFAULT, PER_PAGE_MAX
 from backstay.plans.request import Viewer
 
@@ -20,34 +21,34 @@ def shown_fields(collection: Collection, viewer: Viewer) -> list[Field]:
     ]
 
 
-def record_schemas(collection: Collection, viewer: Viewer) -> dict[str, Schema]:
-    """Return the schemas of a collection, by the names of their components."""
-    name, fields = collection.name, shown_fields(collection, viewer)
-    properties: dict[str, Schema] = {
-        "collectionId": {"const": collection.id},
-        "collectionName": {"const": name},
-        **{field.name: answered(field) for field in fields},
-        "expand": {"type": "object", "description": "the records that `expand` asked for"},
-    }
-    optional = {"expand", *(["email"] if collection.is_auth else [])}
-    record = {
-        "type": "object",
-        "properties": properties,
-        "required": [key for key in properties if key not in optional],
-    }
-    found: dict[str, Schema] = {f"{name}.record": record, f"{name}.page": _page(name)}
+def record_schemas(collection: Collection, viewer: Viewer, *, by_code: bool = False) -> dict[str, Schema]:
+    """Return the schemas of a collection, by the names of their components.
+
+    by_code: code of the site's own changes records before they are sent, and may leave out or add what it likes
+    """
+    name, record = collection.name, _record(collection, viewer)
+    if by_code:
+        del record["required"]
+        record["description"] = (
+            "The site's own code changes it: keys may be left out, and others stand there."
+        )
+    page = page_of({"$ref": f"#/components/schemas/{name}.record"})
+    found: dict[str, Schema] = {f"{name}.record": record, f"{name}.page": page}
     if not collection.is_view:
         found |= {f"{name}.create": _body(collection, viewer, new=True)}
         found |= {f"{name}.update": _body(collection, viewer, new=False)}
     return found
 
 
-def _page(name: str) -> Schema:
-    number = {"type": "integer"}
-    keys = ("page", "perPage", "totalItems", "totalPages")
-    items = {"type": "array", "items": {"$ref": f"#/components/schemas/{name}.record"}}
-    properties = {"items": items, **dict.fromkeys(keys, number)}
-    return {"type": "object", "properties": properties, "required": list(properties)}
+def _record(collection: Collection, viewer: Viewer) -> Schema:
+    properties: dict[str, Schema] = {
+        "collectionId": {"const": collection.id},
+        "collectionName": {"const": collection.name},
+        **{field.name: answered(field) for field in shown_fields(collection, viewer)},
+        "expand": {"type": "object", "description": "the records that `expand` asked for"},
+    }
+    optional = {"expand", *(["email"] if collection.is_auth else [])}
+    return shape(properties, *(key for key in properties if key not in optional))
 
 
 def _body(collection: Collection, viewer: Viewer, *, new: bool) -> Schema:
@@ -92,9 +93,8 @@ def record_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[s
     many = f"/api/collections/{name}/records"
     one = many + "/{id}"
     record = {"$ref": f"#/components/schemas/{name}.record"}
-    by_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-    reads = (400, 403, 404, 429, 503)
-    writes = (400, 403, 404, 413, 429, 503, 507)
+    by_id = in_path("id")
+    reads, writes = (404,), (404, 413, 507)
 
     options: dict[str, Any] = {}
 
@@ -107,7 +107,7 @@ def record_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[s
             "GET", many, f"List {name}", name, parameters=_list_parameters(), answer=page, errors=reads
         )
     if may(collection.viewRule):
-        parameters = [by_id, _expand(), _fields()]
+        parameters = [by_id, EXPAND, FIELDS]
         yield _operation(
             "GET", one, f"View one of {name}", name, parameters=parameters, answer=record, errors=reads
         )
@@ -116,7 +116,7 @@ def record_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[s
     if may(collection.createRule):
         body = {"$ref": f"#/components/schemas/{name}.create"}
         options = {
-            "parameters": [_expand(), _fields()],
+            "parameters": [EXPAND, FIELDS],
             "body": body,
             "answer": record,
             "errors": writes,
@@ -126,7 +126,7 @@ def record_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[s
     if may(collection.updateRule):
         body = {"$ref": f"#/components/schemas/{name}.update"}
         options = {
-            "parameters": [by_id, _expand(), _fields()],
+            "parameters": [by_id, EXPAND, FIELDS],
             "body": body,
             "answer": record,
             "errors": writes,
@@ -142,27 +142,15 @@ def _operation(method: str, path: str, summary: str, tag: str, **more: Any) -> d
     return {"method": method, "path": path, "summary": summary, "tag": tag, **more}
 
 
-def _expand() -> dict[str, Any]:
-    return _query("expand", {"type": "string"}, "relations whose records come along: `author,tags`")
-
-
-def _fields() -> dict[str, Any]:
-    return _query("fields", {"type": "string"}, "keys to answer with, fewer than the schema says: `id,title`")
-
-
 def _list_parameters() -> list[dict[str, Any]]:
     page = {"type": "integer", "minimum": 1, "default": 1}
     per_page = {"type": "integer", "minimum": 1, "maximum": PER_PAGE_MAX, "default": PER_PAGE_DEFAULT}
     return [
-        _query("page", page, "which page"),
-        _query("perPage", per_page, "records of a page"),
-        _query("sort", {"type": "string"}, "fields to sort by, `-` for the largest first: `-created,title`"),
-        _query("filter", {"type": "string"}, "a filter, like `title ~ 'sea' && created > '2026-01-01'`"),
-        _expand(),
-        _fields(),
-        _query("skipTotal", {"type": "boolean", "default": False}, "don't count: totals are -1"),
+        in_query("page", "which page", page),
+        in_query("perPage", "records of a page", per_page),
+        in_query("sort", "fields to sort by, `-` for the largest first: `-created,title`"),
+        in_query("filter", "a filter, like `title ~ 'sea' && created > '2026-01-01'`"),
+        EXPAND,
+        FIELDS,
+        in_query("skipTotal", "don't count: totals are -1", {"type": "boolean", "default": False}),
     ]
-
-
-def _query(name: str, schema: Schema, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "schema": schema, "description": description}

@@ -7,12 +7,18 @@ from typing import Any
 
 from backstay.catalog import Collection
 from backstay.catalog.model import AuthOptions
+from backstay.oauth2.flow import Begun
+from backstay.openapi.parameters import EXPAND, FIELDS, in_path
+from backstay.openapi.structs import as_answered
 from backstay.openapi.values import TEXT, Schema, listing, shape
 from backstay.plans.request import Viewer
 
-ENTERS = (400, 401, 403, 404, 429, 503)
-WRITES = (400, 401, 403, 404, 413, 429, 503, 507)
+WRITES = (401, 404, 413, 507)
 _FLAG: Schema = {"type": "boolean"}
+_SECOND_FACTOR = (
+    "A second factor is asked for: sign in another way with this `mfaId`.",
+    shape({"mfaId": TEXT}, "mfaId"),
+)
 _SECONDS: Schema = {"type": "integer", "description": "seconds"}
 
 
@@ -22,26 +28,27 @@ def sign_in_operations(collection: Collection, viewer: Viewer) -> Iterator[dict[
     if auth is None:
         return
     methods = _operation(collection, "auth-methods", "Tell which ways there are to sign in", method="GET")
-    yield methods | {"answer": _methods(), "errors": (400, 403, 404, 429, 503)}
+    yield methods | {"answer": _methods(), "errors": (404,), "parameters": [FIELDS]}
     yield from _ways_in(collection, auth)
     yield from _mails(collection)
     if viewer.is_superuser:
-        by_id = {"name": "id", "in": "path", "required": True, "schema": TEXT}
         yield _operation(
             collection,
             "impersonate/{id}",
             "Get a token of somebody else",
-            parameters=[by_id],
+            parameters=[in_path("id"), EXPAND, FIELDS],
             body=shape({"duration": _SECONDS}),
             answer=_token(collection),
-            errors=ENTERS,
+            errors=WRITES,
             is_public=False,
         )
 
 
 def _ways_in(collection: Collection, auth: AuthOptions) -> Iterator[dict[str, Any]]:
-    enters: dict[str, Any] = {"answer": _token(collection), "errors": WRITES}
+    enters: dict[str, Any] = {"answer": _token(collection), "errors": WRITES, "parameters": [EXPAND, FIELDS]}
     yield _operation(collection, "auth-refresh", "Get a fresh token", **enters, is_public=False)
+    if auth.mfa.enabled:
+        enters |= {"own_refusals": {401: _SECOND_FACTOR}}
     if auth.passwordAuth.enabled:
         body = shape(
             {"identity": TEXT, "password": TEXT, "identityField": TEXT, "mfaId": TEXT}, "identity", "password"
@@ -54,6 +61,7 @@ def _ways_in(collection: Collection, auth: AuthOptions) -> Iterator[dict[str, An
             "Ask for a code by mail",
             body=shape({"email": TEXT}, "email"),
             answer=shape({"otpId": TEXT}, "otpId"),
+            parameters=[FIELDS],
             errors=WRITES,
         )
         body = shape({"otpId": TEXT, "password": TEXT, "mfaId": TEXT}, "otpId", "password")
@@ -90,10 +98,7 @@ def _token(collection: Collection) -> Schema:
 
 
 def _methods() -> Schema:
-    provider = {
-        "type": "object",
-        "properties": dict.fromkeys(("name", "displayName", "state", "authURL"), TEXT),
-    }
+    provider = as_answered(Begun)
     duration = shape({"enabled": _FLAG, "duration": _SECONDS}, "enabled", "duration")
     fields = {
         "password": shape({"identityFields": listing(TEXT), "enabled": _FLAG}, "identityFields", "enabled"),

@@ -24,6 +24,8 @@ Schema: TypeAlias = dict[str, Any]
 TEXT: Schema = {"type": "string"}
 DATE_PATTERN = r"^(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}\.\d{3}Z)?$"
 
+DATE: Schema = {"type": "string", "pattern": DATE_PATTERN}
+
 
 def shape(fields: dict[str, Schema], *required: str) -> Schema:
     """Return the schema of an object."""
@@ -35,6 +37,13 @@ def listing(item: Schema) -> Schema:
     return {"type": "array", "items": item}
 
 
+def page_of(item: Schema) -> Schema:
+    """Return the schema of a page of a list."""
+    keys = ("page", "perPage", "totalItems", "totalPages")
+    fields: dict[str, Schema] = {"items": listing(item), **{key: {"type": "integer"} for key in keys}}
+    return shape(fields, *fields)
+
+
 def answered(field: Field) -> Schema:
     """Return the schema of a field's value in an answer."""
     match field:
@@ -43,7 +52,7 @@ def answered(field: Field) -> Schema:
         case BoolField():
             return {"type": "boolean"}
         case DateField() | AutodateField():
-            return {"type": "string", "pattern": DATE_PATTERN}
+            return DATE
         case GeoPointField():
             return _point()
         case JsonField():
