@@ -128,7 +128,7 @@ async def test_elsewhere_it_is_heard_of(two: tuple[Served, Served]) -> None:
     """A subscriber at another process hears of it, once; so does one at this one."""
     first, second = two
     async with listening(first, "counters/*") as here, listening(second, "counters/*") as there:
-        made = await first.add("counters", title="x")
+        made = await first.add("counters")
         for listener in (here, there):
             [(_, data)] = await listener.hears(1)
             assert (data["action"], data["record"]["id"]) == ("create", made["id"])
@@ -137,19 +137,72 @@ async def test_elsewhere_it_is_heard_of(two: tuple[Served, Served]) -> None:
 async def test_a_schema_that_has_just_changed_elsewhere(two: tuple[Served, Served]) -> None:
     """The statement holds for one version of the catalog: with another one nothing is stored by old names."""
     first, second = two
-    assert (await first.send("POST", "/api/collections/counters/records", body={"title": "a"})).status == 200
+    assert (await first.send("POST", "/api/collections/counters/records", body={"views": 1})).status == 200
     found = (await second.get("/api/collections/counters", who="boss")).json()
     rule = {"createRule": None, "fields": found["fields"]}
     changing = second.send("PATCH", "/api/collections/counters", who="boss", body=rule)
     creating = [
-        first.send("POST", "/api/collections/counters/records", body={"title": f"{number}"})
+        first.send("POST", "/api/collections/counters/records", body={"views": number})
         for number in range(20)
     ]
     changed, *answers = await asyncio.gather(changing, *creating)
     assert changed.status == 200
     assert {answer.status for answer in answers} <= {200, 403}
-    late = await first.send("POST", "/api/collections/counters/records", body={"title": "late"})
+    late = await first.send("POST", "/api/collections/counters/records", body={"views": 1})
     assert late.status == 403
+
+
+async def test_changes(site: Served, singles: list[int]) -> None:
+    """On PostgreSQL a change is one statement, too: of the record as it was read, or the long way."""
+    await site.send(
+        "PATCH", "/api/collections/leaflets", who="boss", body={"updateRule": "owner = @request.auth.id"}
+    )
+    for text in ("first", "second"):
+        made = (await write(site, "ann", text=text, owner=ANN, readers=[ANN])).json()
+    singles.clear()
+    door = f"/api/collections/leaflets/records/{made['id']}"
+
+    async def change(who: str = "ann", more: int = 0, **body: object) -> Any:
+        sums = {"size+": more} if more else {}
+        return await site.send("PATCH", door, who=who, body={**body, **sums})
+
+    changed = await change(size=2, readers=[BEN, ANN])
+    assert changed.status == 200
+    assert changed.body == (await site.get(door)).body
+    assert (changed.json()["size"], changed.json()["readers"]) == (2, [BEN, ANN])
+    assert (await change(text="first")).faults == {"text": "validation_not_unique"}
+    assert (await change(readers=["nobody000000000"])).faults == {"readers": "validation_missing_rel_records"}
+    assert (await change(text="")).faults == {"text": "validation_required"}
+    assert (await change("ben", size=3)).status == 404
+    assert (await change("guest", size=3)).status == 404
+    assert (await change(more=5)).json()["size"] == 7
+    assert (await change(size=7)).status == 200, "nothing changes"
+    assert (await site.get(door)).json() == {**changed.json(), "size": 7}
+    assert singles == ([1, 0, 0, 0, 0] if on_postgresql(site) else [])
+
+
+async def test_changes_at_once_take_nothing_from_each_other(site: Served, singles: list[int]) -> None:
+    """Each of many sets a field of its own, from the record as it read it."""
+    fields = [{"type": "number", "name": f"n{number}"} for number in range(20)]
+    body = {"name": "many", "type": "base", "fields": fields, "viewRule": "", "updateRule": ""}
+    assert (await site.send("POST", "/api/collections", who="boss", body=body)).status == 200
+    made = await site.send("POST", "/api/collections/many/records", who="boss", body={})
+    door = f"/api/collections/many/records/{made.json()['id']}"
+    changing = [site.send("PATCH", door, body={f"n{number}": number + 1}) for number in range(20)]
+    answers = await asyncio.gather(*changing)
+    assert [answer.json()[f"n{number}"] for number, answer in enumerate(answers)] == [*range(1, 21)]
+    found = (await site.get(door)).json()
+    assert [found[f"n{number}"] for number in range(20)] == [*range(1, 21)]
+
+
+async def test_changes_elsewhere_are_heard_of(two: tuple[Served, Served]) -> None:
+    first, second = two
+    made = await first.add("counters")
+    async with listening(first, "counters/*") as here, listening(second, f"counters/{made['id']}") as there:
+        await second.update("counters", made["id"], {"views": 3})
+        for listener in (here, there):
+            [(_, data)] = await listener.hears(1)
+            assert (data["action"], data["record"]["views"]) == ("update", 3)
 
 
 async def test_a_rule_that_reads_other_records(site: Served, singles: list[int]) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from backstay.catalog.fields import DbValue
-from backstay.plans.create import Following
+from backstay.plans.single import Following
 from backstay.realtime.events import Event, Numbered
 from backstay.stores.base import Transaction
 

@@ -13,7 +13,7 @@ import msgspec
 
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.fields import DbValue
-from backstay.plans.create import Following
+from backstay.plans.single import Following
 from backstay.records.draft import RecordValues
 from backstay.stores.base import Transaction
 
@@ -39,7 +39,7 @@ class Change(msgspec.Struct, frozen=True, eq=False):
 
 
 class Follower(msgspec.Struct, frozen=True):
-    """What an observer does about a new record which is stored by one statement.
+    """What an observer does about a record which is created or updated by one statement.
 
     done:   is called when it is on disk
     plan:   makes a statement that is run along with that one, None where there is nothing to write
@@ -59,7 +59,7 @@ class Observer(Protocol):
         ...
 
     def follower(self) -> Follower | None:
-        """Return what it does about a new record as one statement; None where that takes a transaction."""
+        """Return what it does about a record that one statement writes; None where that takes a transaction."""
         ...
 
     async def changed(self, tx: Transaction, change: Change) -> None:
@@ -85,7 +85,7 @@ class Observers:
         return any(observer.watches(collection) for observer in self._all)
 
     def followers(self, collection: Collection) -> list[Follower] | None:
-        """Return what all who watch do about a new record, each as one statement; None where one can't."""
+        """Return what all who watch do about a record that one statement writes; None where one can't say."""
         found = [observer.follower() for observer in self._all if observer.watches(collection)]
         kept = [follower for follower in found if follower is not None]
         return kept if len(kept) == len(found) else None

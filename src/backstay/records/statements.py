@@ -31,6 +31,11 @@ class RowStatements:
         self.insert = self._compile(
             sa.insert(self._table).values({name: self._value(name, name) for name in self.names})
         )
+        version = dialect.row_version(self._table)
+        self.load_version = (
+            None if version is None else self._compile(sa.select(version, *columns).where(by_id))
+        )
+        """Like `load`, with the dialect's `row_version` before the columns."""
         self.delete = self._compile(sa.delete(self._table).where(by_id))
         page = sa.select(*columns).limit(sa.bindparam("limit")).offset(sa.bindparam("offset"))
         self.some_rows = self._compile(page)

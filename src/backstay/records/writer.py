@@ -30,7 +30,7 @@ from backstay.records.hooks import Hooked
 from backstay.records.plan_cache import PlanCache
 from backstay.records.query import RecordCall, refuse_rewrite
 from backstay.records.reader import ONLY_SUPERUSERS, Reader
-from backstay.records.single_create import SingleCreate
+from backstay.records.single import Single
 from backstay.records.statements import StatementBook
 from backstay.records.unique import find_duplicates
 from backstay.records.upload import Upload
@@ -82,14 +82,14 @@ class Writer:
         self.observers = Observers()
         self.hooked = Hooked()
         self._checks: PlanCache[Statement] = PlanCache(store.dialect)
-        self._single = SingleCreate(store, self.book, self.observers)
+        self._single = Single(store, self.book, self.observers, self.hooked, reader.showing)
 
     # -- creating -------------------------------------------------------------------------------------------
 
     async def create(self, call: RecordCall) -> bytes:
         """Create a record and return it. Raises BadRequest with all faults, Forbidden for superusers' collections."""
         check_writable(call, call.collection.createRule)
-        if self._single.suits(call, self.hooked, self._reader.showing):
+        if self._single.suits("create", call):
             draft = self._draft(call, None)
             made = await self._single.create(_with_body_for_rules(call, draft), draft)
             if made is not None:
@@ -177,12 +177,23 @@ class Writer:
         """Change a record and return it. Raises NotFound when there is none that the viewer may change."""
         check_writable(call, call.collection.updateRule)
         refuse_rewrite(call)
+        made = await self._update_at_once(call)
+        if made is not None:
+            return made
         hashes = await self.prepare(call)
 
         async def job(tx: Transaction) -> bytes:
             return await self.update_within(tx, call, hashes)
 
         return await self._write(call, job)
+
+    async def _update_at_once(self, call: RecordCall) -> bytes | None:
+        """Change a record by one statement; None where that can't be, or was not."""
+        found = await self._single.read(call) if self._single.suits("update", call) else None
+        if found is None:
+            return None
+        draft = self._draft(call, found[0])
+        return await self._single.update(_with_body_for_rules(call, draft), draft, found[1])
 
     async def update_within(self, tx: Transaction, call: RecordCall, hashes: Hashes) -> bytes:
         """Change a record in a transaction of the caller's."""

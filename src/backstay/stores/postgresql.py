@@ -426,7 +426,7 @@ class PostgresqlStore:
             if waiting.answer.done():
                 continue
             if shape is None:
-                (shape,) = await begun.link.command(NEXT_JOB)
+                shape = int((await begun.link.command(NEXT_JOB))[0])
             known = self._known.of(shape)
             if await self._try_job(begun, known, waiting, results, acts):
                 shape = None

@@ -239,6 +239,10 @@ class Dialect:
     def random(self) -> Expression:
         return func.random()
 
+    def row_version(self, table: FromClause) -> Expression | None:
+        """Return a text that is another one whenever a row was written in between; None where there is none."""
+        return None
+
     def row_order(self, table: FromClause) -> Expression:
         """Return what orders a table by insertion."""
         raise AssertionError(self.name)

@@ -185,6 +185,11 @@ class PostgresqlDialect(TypedDialect):
 
     # -- order ----------------------------------------------------------------------------------------------
 
+    def row_version(self, table: FromClause) -> Expression:
+        """Return the transaction that wrote the row: what another one reads of a row is all of that transaction's doing."""
+        name = self.sql.identifier_preparer.quote(str(table.name))  # type: ignore[attr-defined]
+        return literal_column(f"CAST({name}.xmin AS TEXT)")
+
     def row_order(self, table: FromClause) -> Expression:
         name = self.sql.identifier_preparer.quote
         return literal_column(f"{name(str(table.name))}.{name(ROW_ORDER)}")  # type: ignore[attr-defined]
