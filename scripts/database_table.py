@@ -20,7 +20,8 @@ Counts = dict[str, Counter[str]]
 
 def run(database: str, report: Path) -> Counts:
     """Run the tests on a database; return what came of them by module."""
-    command = [sys.executable, "-m", "pytest", *FOLDERS, "--database", database, f"--junitxml={report}"]
+    command = [sys.executable, "-m", "pytest", *FOLDERS, "-n", "auto", "--dist", "loadgroup"]
+    command += ["--database", database, f"--junitxml={report}"]
     subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603 - our own tests
     found: Counts = {}
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - written a moment ago
