@@ -74,7 +74,8 @@ class Process:
 
     def __init__(self, folder: Path, database: str, port: int) -> None:
         self.port, self.url = port, f"http://127.0.0.1:{port}"
-        self._command = [sys.executable, "-m", "backstay", "serve", "--data", str(folder / f"data{port}")]
+        self.data = folder / f"data{port}"
+        self._command = [sys.executable, "-m", "backstay", "serve", "--data", str(self.data)]
         self._command += ["--database", database, "--http", f"127.0.0.1:{port}"]
         self._folder = folder
         self.process: subprocess.Popen[bytes] | None = None
@@ -107,24 +108,21 @@ class Process:
             self.process = None
 
 
+def create_superuser(folder: Path, database: str) -> None:
+    """Create the superuser that `token` signs in."""
+    words = ["superuser", "create", "boss@example.com", "correct horse"]
+    data = ["--database", database, "--data", str(folder / "cli")]
+    done = subprocess.run([sys.executable, "-m", "backstay", *words, *data], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture
 async def processes(tmp_path: Path, database: str) -> AsyncIterator[list[Process]]:
     """Four processes of one site, of which three run; `items` is open to everybody."""
     found = [Process(tmp_path, database, free_port()) for _ in range(4)]
     try:
         await found[0].start()
-        command = [
-            sys.executable,
-            "-m",
-            "backstay",
-            "superuser",
-            "create",
-            "boss@example.com",
-            "correct horse",
-        ]
-        data = ["--database", database, "--data", str(tmp_path / "cli")]
-        done = await asyncio.to_thread(subprocess.run, [*command, *data], capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
+        await asyncio.to_thread(create_superuser, tmp_path, database)
         await asyncio.gather(found[1].start(), found[2].start())
         async with httpx.AsyncClient(
             base_url=found[1].url
