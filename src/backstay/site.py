@@ -267,7 +267,6 @@ class Site:
         shape = self.store.shape()
         if shape == self._shape:
             return
-        self._shape = shape
         known = await self.store.fetch(SELECT_VERSION)
         current = int(known[0][0]) if known else 0
         if current != self.catalog.version or not len(self.catalog):
@@ -278,6 +277,7 @@ class Site:
         if kept and kept[0][0] != self._settings_text:
             self._settings_text = kept[0][0]
             self.settings = decode(kept[0][0])
+        self._shape = shape  # only then: the database may go away before
 
     _settings_text = ""
 

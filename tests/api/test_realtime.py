@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from backstay.errors import Unavailable
 from backstay.realtime.clients import QUEUE_MAX_MESSAGES
 from backstay.realtime.topics import TOPIC_MAX_CHARS, TOPICS_MAX
 from tests.api.listener import Listener, listening, quiet, topic
@@ -79,6 +80,29 @@ async def test_closed_collections_stay_closed(site: Served) -> None:
         await site.add("safes")
         await boss.hears(1)
         assert ann.heard == []
+
+
+@pytest.mark.parametrize("asks", ["_catalog", "_viewer"])
+async def test_what_the_database_goes_away_over_is_told_once_it_is_back(
+    site: Served, monkeypatch: pytest.MonkeyPatch, asks: str
+) -> None:
+    broker = site.site.realtime
+    monkeypatch.setattr("backstay.realtime.broker.AWAY_S", 0.01)
+    ask = getattr(broker, asks)
+    faults = [Unavailable()] * 3
+
+    async def is_away(*values: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return await ask(*values)
+
+    async with listening(site, "posts/*", who="ann") as ann:
+        monkeypatch.setattr(broker, asks, is_away)
+        posts = [await site.add("posts", author=ANN, status="draft") for _ in range(2)]
+        await ann.hears(2)
+        await quiet(site)
+        assert ann.records == [("create", post["id"]) for post in posts], "each once, and in order"
+    assert not faults
 
 
 async def test_addresses_of_others(site: Served) -> None:

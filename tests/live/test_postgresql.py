@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -74,15 +74,16 @@ class Process:
 
     def __init__(self, folder: Path, database: str, port: int) -> None:
         self.port, self.url = port, f"http://127.0.0.1:{port}"
-        self._command = [sys.executable, "-m", "backstay", "serve", "--data", str(folder / f"data{port}")]
+        self.data = folder / f"data{port}"
+        self._command = [sys.executable, "-m", "backstay", "serve", "--data", str(self.data)]
         self._command += ["--database", database, "--http", f"127.0.0.1:{port}"]
-        self._folder = folder
+        self._folder, self._env = folder, SOURCE
         self.process: subprocess.Popen[bytes] | None = None
 
     def launch(self) -> None:
         with (self._folder / f"{self.port}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                self._command, cwd=self._folder, stdout=log, stderr=log, env=SOURCE
+                self._command, cwd=self._folder, stdout=log, stderr=log, env=self._env
             )
 
     async def start(self) -> None:
@@ -107,24 +108,21 @@ class Process:
             self.process = None
 
 
+def create_superuser(folder: Path, database: str) -> None:
+    """Create the superuser that `token` signs in."""
+    words = ["superuser", "create", "boss@example.com", "correct horse"]
+    data = ["--database", database, "--data", str(folder / "cli")]
+    done = subprocess.run([sys.executable, "-m", "backstay", *words, *data], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture
 async def processes(tmp_path: Path, database: str) -> AsyncIterator[list[Process]]:
     """Four processes of one site, of which three run; `items` is open to everybody."""
     found = [Process(tmp_path, database, free_port()) for _ in range(4)]
     try:
         await found[0].start()
-        command = [
-            sys.executable,
-            "-m",
-            "backstay",
-            "superuser",
-            "create",
-            "boss@example.com",
-            "correct horse",
-        ]
-        data = ["--database", database, "--data", str(tmp_path / "cli")]
-        done = await asyncio.to_thread(subprocess.run, [*command, *data], capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr
+        await asyncio.to_thread(create_superuser, tmp_path, database)
         await asyncio.gather(found[1].start(), found[2].start())
         async with httpx.AsyncClient(
             base_url=found[1].url
@@ -325,30 +323,37 @@ async def test_changes_of_schema_and_settings_are_seen_everywhere(processes: lis
                         break
 
 
+@contextmanager
+def away(database: str) -> Iterator[None]:
+    """Cut all connections of a database, and refuse new ones."""
+    name = database.rpartition("/")[2]
+    with psycopg.connect(url_of("postgres"), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false".encode())
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true".encode())
+
+
 @needs_postgresql
 async def test_the_database_goes_away_and_comes_back(processes: list[Process], database: str) -> None:
     """Connections are cut and refused for a while: requests get 503 in time, streams stay, nothing kept is lost."""
-    name = database.rpartition("/")[2]
     process = processes[0]
     subscriber = Subscriber(process, processes[1].url)
     listening = asyncio.create_task(subscriber.listen())
     async with httpx.AsyncClient(base_url=process.url, timeout=DEADLINE_S) as client:
         await asyncio.wait_for(subscriber.ready.wait(), DEADLINE_S)
         kept = (await client.post("/api/collections/items/records", json={"who": "before"})).json()["id"]
-        with psycopg.connect(url_of("postgres"), autocommit=True) as admin:
-            admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false".encode())
-            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
-            try:
-                for method, path in (("GET", f"/{kept}"), ("POST", ""), ("GET", "")):
-                    began_s = asyncio.get_running_loop().time()
-                    reply = await client.request(
-                        method, f"/api/collections/items/records{path}", json={"who": "x"}
-                    )
-                    assert reply.status_code == 503, reply.text
-                    assert int(reply.headers["Retry-After"]) >= 1
-                    assert asyncio.get_running_loop().time() - began_s < 10
-            finally:
-                admin.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true".encode())
+        with away(database):
+            for method, path in (("GET", f"/{kept}"), ("POST", ""), ("GET", "")):
+                began_s = asyncio.get_running_loop().time()
+                reply = await client.request(
+                    method, f"/api/collections/items/records{path}", json={"who": "x"}
+                )
+                assert reply.status_code == 503, reply.text
+                assert int(reply.headers["Retry-After"]) >= 1
+                assert asyncio.get_running_loop().time() - began_s < 10
         async with asyncio.timeout(DEADLINE_S):
             while (await client.get(f"/api/collections/items/records/{kept}")).status_code != 200:
                 await asyncio.sleep(0.1)

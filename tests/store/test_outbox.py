@@ -6,17 +6,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from backstay.errors import Unavailable
 from backstay.outbox import Effect, GiveUp, Outbox, Queued, Retry
 from backstay.outbox.ledger import Count, Ledger
 from backstay.outbox.outbox import LEASE_S
 from backstay.outbox.topics import DEATHS_MAX
 from backstay.plans.params import Statement
 from backstay.site import Site, open_site
-from backstay.stores.base import Transaction
+from backstay.stores.base import Job, Store, Transaction
 
 pytestmark = pytest.mark.anyio
 ROWS = Statement("SELECT topic, attempts, failed, error FROM _outbox ORDER BY id")
@@ -196,6 +197,66 @@ async def test_a_stop_puts_back_what_was_under_way(desk: Desk) -> None:
     assert await desk.rows() == [("post", 0, 0, "")]
     await desk.outbox.drain()
     assert desk.done == [{"n": 1}]
+
+
+class Flaky:
+    """A store that goes away before a write, or once it has committed, as often as it is told."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.fetch = store.fetch
+        self.before = self.after = 0
+
+    async def write(self, job: Job[Any]) -> Any:
+        if self.before:
+            self.before -= 1
+            raise Unavailable
+        result = await self._store.write(job)
+        if self.after:
+            self.after -= 1
+            raise Unavailable
+        return result
+
+
+@pytest.fixture
+def flaky(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Flaky:
+    monkeypatch.setattr("backstay.outbox.outbox.POLL_S", 0.01)
+    return Flaky(desk.site.store)
+
+
+def outbox_on(flaky: Flaky, desk: Desk) -> Outbox:
+    outbox = Outbox(cast("Store", flaky), holder="me", now=desk.clock)
+    outbox.handle("post", desk.handle, Retry(attempts=3, first_s=10))
+    return outbox
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_how_an_effect_went_is_written_down_once_the_database_is_back(
+    desk: Desk, flaky: Flaky, fails: bool
+) -> None:
+    outbox = outbox_on(flaky, desk)
+    desk.faults = [OSError("no route")] if fails else []
+
+    async def cut(effect: Effect) -> None:
+        flaky.before = 5
+        await desk.handle(effect)
+
+    outbox.handle("cut", cut, Retry(attempts=3, first_s=10))
+    await desk.site.store.write(lambda tx: outbox.add(tx, "cut", {"n": 1}))
+    await outbox.drain()
+    assert desk.done == ([] if fails else [{"n": 1}])
+    assert await desk.rows() == ([("cut", 1, 0, "OSError: no route")] if fails else [])
+
+
+async def test_what_was_taken_without_our_hearing_of_it_is_done_at_once(desk: Desk, flaky: Flaky) -> None:
+    outbox = outbox_on(flaky, desk)
+    await desk.add()
+    flaky.after = 1
+    with pytest.raises(Unavailable):
+        await outbox.drain()
+    await outbox.drain()
+    assert desk.done == [{"n": 1}]
+    assert await desk.rows() == []
 
 
 async def test_a_started_outbox_wakes_for_what_is_added(desk: Desk) -> None:

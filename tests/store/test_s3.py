@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.live.test_server import free_port
+from tests.buckets import s3_service
 
 from backstay.files.incoming import Incoming
 from backstay.files.move import copy_missing
@@ -23,7 +20,6 @@ from backstay.settings import S3
 from backstay.site import Site, open_site
 
 pytestmark = pytest.mark.anyio
-DEADLINE_S = 30
 
 
 @pytest.fixture(scope="session")
@@ -33,27 +29,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
-    """A service that speaks S3."""
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + DEADLINE_S
-    try:
-        while True:
-            try:
-                httpx.get(url, timeout=2)
-                break
-            except httpx.HTTPError:
-                assert time.monotonic() < deadline, "the S3 service did not start"
-                time.sleep(0.05)
+    with s3_service() as url:
         yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture

@@ -1,10 +1,17 @@
-"""A bucket that speaks S3, through obstore (Rust), which is loaded when a site uses one: `backstay[s3]`."""
+"""A bucket that speaks S3, through obstore (Rust), which is loaded when a site uses one: `backstay[s3]`.
+
+obstore sends what is larger than `SMALL_BYTES` in parts. When the process dies within, or its client goes, the parts
+stay in the bucket, are listed nowhere, and cost. So we send such a file ourselves, in one request that it signs: that is
+there whole, or not at all.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +23,13 @@ if TYPE_CHECKING:
     from obstore.store import S3Store as Bucket
 
 CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_S, RETRY_S = 5, 60, 15
+SMALL_BYTES = 5 << 20
+"""Up to here obstore sends a file in one request, from memory."""
+SINGLE_MAX_BYTES = 5 << 30
+"""What one request may send (https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html)."""
+SENDS_MAX = 3
+SLOWEST_BYTES_PER_S = 100_000
+"""Whoever takes a file more slowly is given up."""
 TEST_FOLDER = "backstay_settings_test_"
 
 
@@ -43,7 +57,44 @@ class S3Store:
         self._bucket: Bucket = _connect(settings)
 
     async def put(self, key: str, source: Path) -> None:
-        await self._lib.put_async(self._bucket, key, source)
+        size = (await asyncio.to_thread(source.stat)).st_size
+        if SMALL_BYTES < size <= SINGLE_MAX_BYTES:
+            await self._send(key, source, size)
+        else:
+            await self._lib.put_async(self._bucket, key, source)
+
+    async def _send(self, key: str, source: Path, size: int) -> None:
+        """Send a file in one request, and once more where the network or the service failed. Raises OSError."""
+        for tries in range(1, SENDS_MAX + 1):
+            try:
+                status = await self._send_once(key, source, size)
+            except (OSError, TimeoutError) as exc:
+                if tries == SENDS_MAX:
+                    raise OSError(f"the bucket did not take a file: {type(exc).__name__}") from exc
+            else:
+                if status == HTTPStatus.OK:
+                    return
+                if status < HTTPStatus.INTERNAL_SERVER_ERROR or tries == SENDS_MAX:
+                    raise OSError(f"the bucket did not take a file: it answered {status}")
+
+    async def _send_once(self, key: str, source: Path, size: int) -> int:
+        import aiohttp
+        from yarl import URL
+
+        limit_s = REQUEST_TIMEOUT_S + size / SLOWEST_BYTES_PER_S
+        url = await self._lib.sign_async(self._bucket, "PUT", key, timedelta(seconds=limit_s))
+        timeout = aiohttp.ClientTimeout(total=limit_s, sock_connect=CONNECT_TIMEOUT_S)
+        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+                session.put(
+                    URL(url, encoded=True), data=_chunks(source), headers=headers, allow_redirects=False
+                ) as reply,
+            ):
+                return reply.status
+        except aiohttp.ClientError as exc:
+            raise OSError(str(exc)) from exc
 
     async def find(self, key: str) -> Stored | None:
         from obstore.exceptions import BaseError
@@ -82,6 +133,15 @@ class S3Store:
         async for page in self._lib.list(self._bucket, prefix=prefix):
             found += [item["path"] for item in page]
         return found
+
+
+async def _chunks(source: Path) -> AsyncIterator[bytes]:
+    file = await asyncio.to_thread(source.open, "rb")
+    try:
+        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            yield chunk
+    finally:
+        file.close()
 
 
 def _connect(settings: S3) -> Bucket:

@@ -232,6 +232,8 @@ class Outbox:
 
     async def _take(self) -> list[Effect]:
         """Take the lease of effects that are due."""
+        if self._is_taking:
+            await self._store.write(self._put_lost_back)
         free = AT_ONCE_MAX - len(self._at_work)
         if free <= 0 or not await pick(self._store.fetch, self._room, self.now(), 1):
             return []
@@ -243,11 +245,18 @@ class Outbox:
                 await tx.execute(sql.LEASE, [now + self._lease_s, now, self._holder, row[0]])
             return [Effect(row[0], row[1], _decode(row[2]), row[3] + 1) for row in rows]
 
-        self._is_taking = True  # stays so where this is cancelled
+        self._is_taking = True  # stays so where this is cancelled, or the database goes away
         took = await self._store.write(job)
         self._at_work |= {effect.id: effect.topic for effect in took}
         self._is_taking = False
         return took
+
+    async def _put_lost_back(self, tx: Transaction) -> None:
+        """Put back what was taken when the database went away: it may have committed that without our hearing of it."""
+        for effect_id, attempts in await tx.fetch(sql.HELD, [self._holder]) if self._holder else ():
+            if effect_id not in self._at_work:
+                await tx.execute(sql.PUT_BACK, [self.now(), effect_id, attempts])
+        self._is_taking = False
 
     async def _do(self, effect: Effect) -> None:
         topic = self._topics.get(effect.topic, UNKNOWN)
@@ -261,7 +270,7 @@ class Outbox:
         except Exception as exc:  # a handler may raise anything; what it was is kept with the effect
             await self._try_again(topic.retry, effect, exc)
         else:
-            await self._write(sql.DONE, [effect.id, effect.attempts])
+            await self._settle(sql.DONE, [effect.id, effect.attempts])
         finally:
             self._at_work.pop(effect.id, None)
 
@@ -301,14 +310,30 @@ class Outbox:
             return
         log.warning("effect %s will be tried again", effect.topic, exc_info=exc)
         due = self.now() + retry.delay_s(effect.attempts)
-        await self._write(sql.RETRY, [due, _describe(exc), effect.id, effect.attempts])
+        await self._settle(sql.RETRY, [due, _describe(exc), effect.id, effect.attempts])
 
     async def _fail(self, effect: Effect, exc: Exception) -> None:
         log.error("effect %s failed for good", effect.topic, exc_info=exc)
-        await self._write(sql.FAIL, [_describe(exc), effect.id, effect.attempts])
+        await self._settle(sql.FAIL, [_describe(exc), effect.id, effect.attempts])
+
+    async def _settle(self, statement: Statement, values: list[Any]) -> None:
+        """Write down how an effect went, as soon as the database takes it: what is done must not be done again for that.
+
+        After the time of a lease it is given up, and the effect is done again.
+        """
+        ends_s = time.monotonic() + self._lease_s
+        while True:
+            try:
+                await self._write(statement, values)
+            except Exception:  # the database is away or full
+                if time.monotonic() > ends_s:
+                    raise
+                await asyncio.sleep(POLL_S)
+            else:
+                return
 
     async def _write(self, statement: Statement, values: list[Any]) -> None:
-        """Write down how an effect went, unless another process has taken it over."""
+        """Change an effect that is being done, unless another process has taken it over."""
 
         async def job(tx: Transaction) -> None:
             await tx.execute(statement, values)

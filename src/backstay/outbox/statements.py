@@ -73,6 +73,7 @@ RUNNING = _cheap("SELECT count(*) FROM _outbox WHERE began > 0 AND topic = ? AND
 UNFINISHED = _cheap("SELECT 1 FROM _outbox WHERE failed = FALSE AND topic = ? LIMIT 1")
 LEASE = Statement("UPDATE _outbox SET due = ?, began = ?, holder = ?, attempts = attempts + 1 WHERE id = ?")
 EXTEND = Statement("UPDATE _outbox SET due = ? WHERE id = ? AND attempts = ? AND began > 0")
+HELD = _cheap("SELECT id, attempts FROM _outbox WHERE began > 0 AND holder = ?")
 DONE = Statement("DELETE FROM _outbox WHERE id = ? AND attempts = ?")
 RETRY = Statement(
     "UPDATE _outbox SET due = ?, error = ?, began = 0, holder = '' WHERE id = ? AND attempts = ?"

@@ -20,7 +20,7 @@ import msgspec
 from backstay.catalog import Catalog, Collection
 from backstay.catalog.fields import DbValue
 from backstay.clock import Clock
-from backstay.errors import RequestError
+from backstay.errors import RequestError, Unavailable
 from backstay.moments import Messaging, Moment, Moments
 from backstay.plans.request import GUEST, RequestInfo, Viewer
 from backstay.realtime.channel import Channel, Stream
@@ -43,6 +43,8 @@ RESUME_S = 300.0
 CHUNK = 50
 """Clients that are told before others get a turn; each of them wakes up to send."""
 SWEEP_S = 5.0
+AWAY_S, AWAY_TRIES_MAX = 0.5, 5
+"""How often it is looked whether the database is back, and how often a message is made again that it went away over."""
 WAITING_MAX = 100_000
 """Events that may wait to be told; beyond it, clients are cut off rather than told late."""
 OAUTH2_TOPIC = "@oauth2"
@@ -223,7 +225,7 @@ class Broker:
             self._log_bytes -= self._log.popleft()[1]
 
     async def _tell_change(self, number: int, event: Happened) -> None:
-        catalog = await self._catalog()
+        catalog = await self._catalog_then()
         collection = catalog.find(event.collection_id)
         if collection is None:
             return
@@ -235,8 +237,27 @@ class Broker:
                 for client, topic in listening[start : start + CHUNK]:
                     await self._send(teller, client, topic, number)
 
+    async def _catalog_then(self) -> Catalog:
+        """Return the catalog as soon as the database is there: what has happened is told late rather than not at all."""
+        while True:
+            try:
+                return await self._catalog()
+            except Unavailable:
+                await asyncio.sleep(AWAY_S)
+
+    async def _data(self, teller: _Teller, client: Client, topic: Topic) -> bytes | None:
+        """Return the message for a subscription; where the database goes away meanwhile, once it is back."""
+        for _ in range(AWAY_TRIES_MAX):
+            try:
+                return await teller.data(client, topic)
+            except Unavailable:
+                await asyncio.sleep(AWAY_S)
+                await self._catalog_then()
+        log.warning("a message could not be made: the database goes away each time")
+        return None
+
     async def _send(self, teller: _Teller, client: Client, topic: Topic, number: int) -> None:
-        data = await teller.data(client, topic)
+        data = await self._data(teller, client, topic)
         if data is not None and self._moments.has("message", teller.collection):
             data = await self._by_code(teller, client, topic, data)
         if data is not None and not client.closed:
@@ -329,6 +350,8 @@ class Broker:
         )
         try:
             return await self._reader.show(catalog, collection, values, rule, wanted, info)
+        except Unavailable:
+            raise
         except Exception as exc:
             if not isinstance(exc, RequestError | StoreError):  # the site's own code has a fault
                 log.exception("an event can't be shown")

@@ -31,6 +31,8 @@ log = logging.getLogger("backstay")
 POLL_S = 0.01
 """How often a process with clients looks whether others have committed anything: one cheap look."""
 LEASE_S, HEARTBEAT_S = 30.0, 10.0
+AWAY_S = 1.0
+"""How often a process looks whether the database is back."""
 KEPT_S = 60.0
 """How long events stay in the table; every process has read them long before."""
 READ_MAX = 500
@@ -58,7 +60,8 @@ _LAST = {
 }
 """By the name of the dialect, the number of the last event, which may be forgotten by now."""
 _TRIM = Statement("DELETE FROM _events WHERE created < ?")
-_ANYBODY = Statement("SELECT 1 FROM _streams WHERE expires > ? LIMIT 1")
+_ANYBODY = Statement("SELECT 1 FROM _streams LIMIT 1")
+"""Also where its lease is over: when the database was away, nobody could renew any."""
 _OPEN = Statement(
     "INSERT INTO _streams (id, process, address, viewer, oauth2, expires) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (id) DO UPDATE SET viewer = excluded.viewer, oauth2 = excluded.oauth2"
@@ -86,7 +89,7 @@ class SharedChannel:
     def __init__(self, store: Store, *, now: Callable[[], float] = time.time) -> None:
         self._store, self._now = store, now
         self._process = secrets.token_hex(8)
-        self._open = 0
+        self._open: dict[str, Stream] = {}
         self._is_heard, self._heard_at = False, -1
         self._seen = -1
         self._tasks: list[asyncio.Task[None]] = []
@@ -111,7 +114,7 @@ class SharedChannel:
     async def _is_anybody_there(self, tx: Transaction) -> bool:
         """Tell whether anybody listens anywhere; known for as long as nobody else may have changed the list."""
         if tx.epoch is None or tx.epoch != self._heard_at:
-            self._is_heard = bool(await tx.fetch(_ANYBODY, [self._now()]))
+            self._is_heard = bool(await tx.fetch(_ANYBODY))
             self._heard_at = -1 if tx.epoch is None else tx.epoch
         return self._is_heard
 
@@ -135,16 +138,21 @@ class SharedChannel:
         self._awake.set()
 
     async def opened(self, stream: Stream) -> None:
-        await self.changed(stream)
-        self._open += 1
+        await self._write(self._opening(stream))
+        self._open[stream.id] = stream
         self._awake.set()
 
     async def changed(self, stream: Stream) -> None:
+        await self._write(self._opening(stream))
+        if stream.id in self._open:
+            self._open[stream.id] = stream
+
+    def _opening(self, stream: Stream) -> tuple[Statement, list[DbValue]]:
         values: list[DbValue] = [stream.id, self._process, stream.address, stream.viewer, stream.oauth2]
-        await self._write((_OPEN, [*values, self._now() + LEASE_S]))
+        return _OPEN, [*values, self._now() + LEASE_S]
 
     async def closed(self, client_id: str) -> None:
-        self._open -= 1
+        self._open.pop(client_id, None)
         await self._write((_CLOSE, [client_id]))
 
     async def hold(self, for_s: float) -> None:
@@ -181,7 +189,8 @@ class SharedChannel:
                 continue
             except Exception:  # the database is away for a moment: what was missed is read afterwards
                 log.warning("events can't be read", exc_info=True)
-                await asyncio.sleep(1.0)
+                version = -1
+                await asyncio.sleep(AWAY_S)
 
     async def caught_up(self) -> None:
         """Wait until all is delivered that has been published by now."""
@@ -198,15 +207,33 @@ class SharedChannel:
                 return
 
     async def _keep_alive(self) -> None:
+        is_late, pause_s = False, HEARTBEAT_S
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            now = self._now()
+            await asyncio.sleep(pause_s)
             try:
-                await self._write(
-                    (_RENEW, [now + LEASE_S, self._process]), (_FORGET, [now]), (_TRIM, [now - KEPT_S])
-                )
-            except Exception:
+                await self.beat(is_late=is_late)
+                is_late, pause_s = False, HEARTBEAT_S
+            except Exception:  # the database is away
+                is_late, pause_s = True, AWAY_S
                 log.warning("the list of streams can't be renewed", exc_info=True)
+
+    async def beat(self, *, is_late: bool) -> None:
+        """Extend the leases of this process's streams, and clear away what nobody needs any more.
+
+        is_late: the database was away, and others may not have come to extend theirs: nobody is forgotten yet
+        """
+        now, streams = self._now(), list(self._open.values())
+
+        async def job(tx: Transaction) -> None:
+            self._heard_at = -1
+            if await tx.execute(_RENEW, [now + LEASE_S, self._process]) < len(streams):
+                for stream in streams:  # another process could write, and has forgotten them
+                    await tx.execute(*self._opening(stream))
+            if not is_late:
+                await tx.execute(_FORGET, [now])
+            await tx.execute(_TRIM, [now - KEPT_S])
+
+        await self._store.write(job)
 
 
 def _follow(frame: Frame, stored: FromClause) -> Insert:
@@ -214,6 +241,6 @@ def _follow(frame: Frame, stored: FromClause) -> Insert:
     dialect = frame.dialect
     payload = dialect.value(frame.param("given", _PAYLOAD), Kind.TEXT)
     now = dialect.value(frame.param("given", _NOW), Kind.NUMBER)
-    anybody = sa.select(dialect.number(1)).where(_STREAMS.c.expires > now).exists()
+    anybody = sa.select(dialect.number(1)).select_from(_STREAMS).exists()
     rows = sa.select(payload, now).select_from(stored).where(anybody)
     return sa.insert(_EVENTS).from_select(["payload", "created"], rows)

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
+from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
@@ -54,6 +55,9 @@ MAYBE_WRITTEN = "The database went away while this was written: look whether it 
 CONFLICTS_MAX = 5
 """How often a group that the database undid is begun again."""
 CONFLICT_WAIT_S = 0.02
+RECONNECT_S = 2.0
+"""How long the pool tries to replace a connection, each time after twice the wait; then whoever wants one next makes it
+try anew. With its own 300 s the database could be back for as long as it was away until anybody reads again."""
 DEAR_S = 0.05
 """Seconds after which a query counts as dear: half of the connections are for those at most."""
 DEAR_TEXTS_MAX = 1000
@@ -283,7 +287,8 @@ class PostgresqlStore:
             min_size=1,
             max_size=self.options.readers,
             timeout=self.options.write_wait_s,
-            kwargs={"autocommit": True, **ALIVE},
+            kwargs={"autocommit": True, "connect_timeout": ceil(self.options.write_wait_s), **ALIVE},
+            reconnect_timeout=RECONNECT_S,
             configure=link.prepare,
         )
         await self._pool.open()
