@@ -197,7 +197,10 @@ class PostgresqlTransaction:
         self._check_open()
         self._known = None
         try:
-            return await self._link.written(statement, values)
+            async with asyncio.timeout(self._query_timeout_s):
+                return await self._link.written(statement, values)
+        except TimeoutError as exc:
+            raise QueryTimeout(self._query_timeout_s or 0.0) from exc
         except Error as exc:
             raise self._translated(exc) from exc
 
@@ -509,7 +512,9 @@ class PostgresqlStore:
         return self._link
 
     async def _drop_transaction(self) -> None:
-        """End what is open; a connection that can't do that is not used again."""
+        """End what is open, and forget what was learnt in it; a connection that can't do that is not used again."""
+        self._known = Known()
+        self._epoch += 1
         if self._link is not None:
             try:
                 await self._link.reset()
