@@ -86,6 +86,7 @@ class Outbox:
         self._store, self._holder, self._lease_s = store, holder, lease_s
         self.now = now
         self._topics: dict[str, Topic] = {}
+        self._turn = asyncio.Lock()
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -185,9 +186,15 @@ class Outbox:
         self._at_work.clear()
 
     async def drain(self) -> None:
-        """Do all that is due now, and return when it is done: for commands, and for tests."""
-        while effects := await self._take():
+        """Do all that is due now, and return when it is done, with what this process does already: for commands and tests."""
+        while True:
+            effects = await self._take()
             await asyncio.gather(*(self._do(effect) for effect in effects))
+            others = [task for task in self._tasks if task is not asyncio.current_task()]
+            if others:
+                await asyncio.wait(others)
+            elif not effects:
+                return
 
     async def _run_forever(self) -> None:
         while True:
@@ -204,7 +211,8 @@ class Outbox:
             if not took:
                 pause_s = await self._pause_s()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), pause_s)
+                    async with asyncio.timeout(pause_s):  # wait_for may swallow a cancellation
+                        await self._awake.wait()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -231,7 +239,11 @@ class Outbox:
         return min(concurrency - int(running), PER_TOPIC_MAX - here)
 
     async def _take(self) -> list[Effect]:
-        """Take the lease of effects that are due."""
+        """Take the lease of effects that are due, one caller after the other."""
+        async with self._turn:
+            return await self._take_due()
+
+    async def _take_due(self) -> list[Effect]:
         if self._is_taking:
             await self._store.write(self._put_lost_back)
         free = AT_ONCE_MAX - len(self._at_work)

@@ -184,7 +184,8 @@ class SharedChannel:
                 if self._open:
                     await asyncio.sleep(POLL_S)
                 else:
-                    await asyncio.wait_for(self._awake.wait(), 1.0)
+                    async with asyncio.timeout(1.0):  # wait_for may swallow a cancellation
+                        await self._awake.wait()
             except TimeoutError:
                 continue
             except Exception:  # the database is away for a moment: what was missed is read afterwards
