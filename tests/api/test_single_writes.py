@@ -11,7 +11,7 @@ import pytest
 from backstay import Backstay, Event
 from backstay.catalog.fields import DbValue
 from backstay.plans.params import Statement
-from backstay.stores.base import Row
+from backstay.stores.base import Row, Transaction
 from tests.api.listener import listening
 from tests.api.shape import ANN, BEN
 from tests.api.site import Served
@@ -132,6 +132,28 @@ async def test_elsewhere_it_is_heard_of(two: tuple[Served, Served]) -> None:
         for listener in (here, there):
             [(_, data)] = await listener.hears(1)
             assert (data["action"], data["record"]["id"]) == ("create", made["id"])
+
+
+@pytest.mark.sqlite_only("a process keeps the list of its streams in memory")
+async def test_who_subscribes_while_a_write_waits_hears_of_it(site: Served, singles: list[int]) -> None:
+    """Whether anybody listens is asked when the record is on disk, not when its write was asked for."""
+    goes_on = asyncio.Event()
+
+    async def hold(tx: Transaction) -> None:
+        await goes_on.wait()
+
+    holding = asyncio.create_task(site.site.store.write(hold))
+    await asyncio.sleep(0)
+    writing = asyncio.create_task(write(site, text="x"))
+    await asyncio.sleep(0.05)
+    async with listening(site, "leaflets/*") as listener:
+        assert not writing.done()
+        goes_on.set()
+        assert (await writing).status == 200
+        [(_, data)] = await listener.hears(1)
+        assert (data["action"], data["record"]["text"]) == ("create", "x")
+    await holding
+    assert singles == [1]
 
 
 async def test_a_schema_that_has_just_changed_elsewhere(two: tuple[Served, Served]) -> None:

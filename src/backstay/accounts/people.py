@@ -11,7 +11,7 @@ from backstay.catalog.fields import TextField
 from backstay.catalog.model import AuthOptions
 from backstay.catalog.patterns import generate
 from backstay.catalog.unique import unique_collation
-from backstay.records.changes import Change, Follower
+from backstay.records.changes import NOTHING_FOLLOWS, Change, Follower
 from backstay.records.draft import RecordValues, zero_values
 from backstay.records.statements import StatementBook
 from backstay.records.writer import Writer
@@ -115,8 +115,8 @@ class KeyWatch:
     def watches(self, collection: Collection) -> bool:
         return collection.is_auth
 
-    def follower(self) -> Follower | None:
-        return None
+    def follower(self, collection: Collection) -> Follower | None:
+        return None if self.watches(collection) else NOTHING_FOLLOWS
 
     async def changed(self, tx: Transaction, change: Change) -> None:
         if change.old is None or change.new is None or change.old["tokenKey"] == change.new["tokenKey"]:

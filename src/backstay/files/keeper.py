@@ -14,7 +14,7 @@ from backstay.catalog import Catalog, Collection
 from backstay.files.incoming import Incoming
 from backstay.files.stores import FileStore
 from backstay.outbox import Effect, Outbox
-from backstay.records.changes import Change, Follower
+from backstay.records.changes import NOTHING_FOLLOWS, Change, Follower
 from backstay.records.statements import StatementBook
 from backstay.records.upload import Upload
 from backstay.records.uploads import folder_of, names_in
@@ -92,8 +92,8 @@ class Keeper:
     def watches(self, collection: Collection) -> bool:
         return bool(collection.file_fields)
 
-    def follower(self) -> Follower | None:
-        return None
+    def follower(self, collection: Collection) -> Follower | None:
+        return None if self.watches(collection) else NOTHING_FOLLOWS
 
     async def changed(self, tx: Transaction, change: Change) -> None:
         gone = names_in(change.collection, change.old) - names_in(change.collection, change.new)

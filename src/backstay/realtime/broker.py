@@ -108,13 +108,13 @@ class Broker:
     def watches(self, collection: Collection) -> bool:
         return self.channel.may_matter()
 
-    def follower(self) -> Follower | None:
+    def follower(self, collection: Collection) -> Follower | None:
         handing = self.channel.handing()
 
         def values(change: Change) -> dict[str, DbValue]:
             return handing.values(_happened(change)) if handing.values else {}
 
-        return Follower(lambda change: handing.done(_happened(change)), handing.plan, values)
+        return Follower(lambda change: handing.done(lambda: _happened(change)), handing.plan, values)
 
     async def changed(self, tx: Transaction, change: Change) -> None:
         await self.channel.publish(tx, _happened(change))

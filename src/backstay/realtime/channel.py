@@ -26,9 +26,12 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 class Handing(msgspec.Struct, frozen=True):
-    """How an event happens with a record that is stored by one statement; see `records.changes.Follower`."""
+    """How an event happens with a record that is stored by one statement; see `records.changes.Follower`.
 
-    done: Callable[[Event], None]
+    done: is given what makes the event
+    """
+
+    done: Callable[[Callable[[], Event]], None]
     plan: Following | None = None
     values: Callable[[Event], dict[str, DbValue]] | None = None
 

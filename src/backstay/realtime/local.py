@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 
 from backstay.realtime.channel import Deliver, Handing, Stream
 from backstay.realtime.events import Event, Numbered
@@ -33,7 +34,11 @@ class LocalChannel:
         tx.after_commit(lambda: self._hand_on(event))
 
     def handing(self) -> Handing:
-        return Handing(self._hand_on)
+        return Handing(self._hand_on_if_heard)
+
+    def _hand_on_if_heard(self, make: Callable[[], Event]) -> None:
+        if self.may_matter():
+            self._hand_on(make())
 
     async def send(self, event: Event) -> None:
         self._hand_on(event)

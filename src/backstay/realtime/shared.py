@@ -126,7 +126,7 @@ class SharedChannel:
     def handing(self) -> Handing:
         return Handing(self._wake, _follow, self._values)
 
-    def _wake(self, event: Event) -> None:
+    def _wake(self, make: Callable[[], Event]) -> None:
         if self._open:
             self._awake.set()
 

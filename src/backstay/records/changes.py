@@ -51,6 +51,13 @@ class Follower(msgspec.Struct, frozen=True):
     values: Callable[[Change], dict[str, DbValue]] | None = None
 
 
+def _nothing(change: Change) -> None:
+    """What follows for who has no part in a collection."""
+
+
+NOTHING_FOLLOWS = Follower(_nothing)
+
+
 class Observer(Protocol):
     """A part that takes part in each write of the collections it watches."""
 
@@ -58,8 +65,11 @@ class Observer(Protocol):
         """Tell whether changes of a collection's records matter; asked for each write, so it must be quick."""
         ...
 
-    def follower(self) -> Follower | None:
-        """Return what it does about a record that one statement writes; None where that takes a transaction."""
+    def follower(self, collection: Collection) -> Follower | None:
+        """Return what it does about a record that one statement writes; None where that takes a transaction.
+
+        It is asked before the write: who begins to watch meanwhile is found when it is on disk.
+        """
         ...
 
     async def changed(self, tx: Transaction, change: Change) -> None:
@@ -85,8 +95,8 @@ class Observers:
         return any(observer.watches(collection) for observer in self._all)
 
     def followers(self, collection: Collection) -> list[Follower] | None:
-        """Return what all who watch do about a record that one statement writes; None where one can't say."""
-        found = [observer.follower() for observer in self._all if observer.watches(collection)]
+        """Return what all do about a record that one statement writes; None where one takes a transaction."""
+        found = [observer.follower(collection) for observer in self._all]
         kept = [follower for follower in found if follower is not None]
         return kept if len(kept) == len(found) else None
 
