@@ -11,7 +11,9 @@ from urllib.parse import quote
 import pytest
 
 from backstay.errors import Unavailable
+from backstay.realtime import SharedChannel
 from backstay.realtime.clients import QUEUE_MAX_MESSAGES
+from backstay.realtime.events import Lapsed
 from backstay.realtime.topics import TOPIC_MAX_CHARS, TOPICS_MAX
 from tests.api.listener import Listener, listening, quiet, topic
 from tests.api.shape import ANN, BEN
@@ -323,6 +325,61 @@ async def test_resuming(site: Served) -> None:
             [(_, data)] = await gone.hears(1)
             assert data["action"] == "gap"
             assert data["seq"].startswith(seq.split("-")[0])
+
+
+async def place(site: Served) -> str:
+    """Return where somebody is who has heard of everything by now, and leave."""
+    async with listening(site, topic("counters/*", resume="")) as listener:
+        return str((await listener.hears(1))[0][1]["seq"])
+
+
+async def test_each_event_is_told_once_and_in_order_while_others_write(site: Served) -> None:
+    seq = await place(site)
+    made = [await site.add("counters") for _ in range(40)]
+
+    async def write() -> None:
+        made.extend([await site.add("counters") for _ in range(40)])
+
+    async with listening(site) as again, asyncio.TaskGroup() as tasks:
+        tasks.create_task(write())
+        for _ in range(3):  # a subscription that is sent again goes on where it is
+            await again.subscribe(topic("counters/*", resume=seq), "posts/*")
+        await again.hears(80)
+        await quiet(site)
+        assert again.records == [("create", record["id"]) for record in made]
+
+
+async def test_more_is_replayed_than_may_wait_for_a_client(site: Served) -> None:
+    seq = await place(site)
+    made = [await site.add("counters") for _ in range(QUEUE_MAX_MESSAGES + 40)]
+    async with listening(site) as again:
+        again.reading.clear()
+        await again.subscribe(topic("counters/*", resume=seq))
+        await asyncio.sleep(0.2)
+        again.reading.set()
+        await again.hears(len(made))
+        assert again.records == [("create", record["id"]) for record in made]
+
+
+async def test_who_comes_back_after_nobody_listened_for_long_has_a_gap(
+    site: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backstay.realtime.broker.RESUME_S", -1.0)
+    seq = await place(site)
+    if isinstance(site.site.realtime.channel, SharedChannel):
+        await site.site.realtime.channel.beat(is_late=False)
+    await site.add("counters")
+    async with listening(site, "posts/*"), listening(site, topic("counters/*", resume=seq)) as again:
+        assert [data["action"] for _, data in await again.hears(1)] == ["gap"]
+        made = await site.add("counters")
+        assert (await again.hears(2))[1][1]["record"]["id"] == made["id"]
+
+
+async def test_who_counts_is_told_that_something_may_be_missing(site: Served) -> None:
+    async with listening(site, topic("counters/*", resume=""), "posts/*") as listener:
+        await listener.hears(1)
+        await site.site.realtime.channel.send(Lapsed())
+        assert [data["action"] for _, data in await listener.hears(2)] == ["begin", "gap"]
 
 
 async def test_resuming_tells_nothing_that_one_may_not_see_now(site: Served) -> None:

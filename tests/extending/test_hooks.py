@@ -342,7 +342,7 @@ async def test_downloads_and_subscriptions_may_be_refused(opening: Opening) -> N
         body = {"clientId": stream.id, "subscriptions": ["secret/*"]}
         refused = await site.ask("POST", "/api/realtime", json=body)
         assert (refused.status_code, refused.json()["message"]) == (400, "There is nothing.")
-        assert stream.topics == ()
+        assert stream.topics == {}
         allowed = await site.ask("POST", "/api/realtime", json={**body, "subscriptions": ["products/*"]})
         assert (allowed.status_code, len(stream.topics)) == (204, 1)
         await app.site.realtime.close(stream)

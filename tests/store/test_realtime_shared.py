@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,62 @@ async def is_kept(site: Site, channel: SharedChannel) -> bool:
         return int((await tx.fetch(EVENTS))[0][0]) - int(before)
 
     return await site.store.write(job) == 1
+
+
+@asynccontextmanager
+async def reading(channel: SharedChannel) -> AsyncIterator[list[str]]:
+    """Let a channel run; what it delivers is kept: the kinds of the events."""
+    kinds: list[str] = []
+    channel.start(lambda numbered: kinds.append(type(numbered.event).__name__))
+    try:
+        await channel.caught_up()
+        yield kinds
+    finally:
+        await channel.stop()
+
+
+async def sleep_over(site: Site, here: SharedChannel, there: SharedChannel) -> None:
+    """Let events happen and be cleared away which a process has not read, and one more that it reads."""
+
+    async def job(tx: Transaction) -> None:
+        for _ in range(3):
+            await there.publish(tx, Relay("nobody", "topic", None))
+        await tx.execute(Statement("DELETE FROM _events"), [])
+        await there.publish(tx, Relay("nobody", "topic", None))
+
+    await site.store.write(job)
+    await here.caught_up()
+
+
+async def test_what_happened_while_nobody_listened_is_not_known(site: Site) -> None:
+    clock = Clock()
+    here, there = (SharedChannel(site.store, now=clock) for _ in range(2))
+    stream = Stream("one", "127.0.0.1", "", oauth2=False)
+    async with reading(here) as heard:
+        await there.opened(stream)
+        await there.opened(Stream("two", "127.0.0.1", "", oauth2=False))
+        assert await is_kept(site, there)
+        for client_id in ("one", "two"):
+            await there.closed(client_id)
+        assert not await is_kept(site, there)
+        await there.opened(stream)
+        clock.now_s += 2 * LEASE_S
+        await here.beat(is_late=False)
+        await there.beat(is_late=False)
+        await here.caught_up()
+        assert heard == ["Lapsed", "Lapsed", "Relay", "Lapsed", "Lapsed"]
+
+
+async def test_a_process_that_slept_knows_that_it_missed_something(site: Site) -> None:
+    clock = Clock()
+    here, there = (SharedChannel(site.store, now=clock) for _ in range(2))
+    await there.opened(Stream("one", "127.0.0.1", "", oauth2=False))
+    async with reading(here) as heard:
+        await here.send(Relay("nobody", "topic", None))
+        await here.caught_up()
+        assert heard == ["Lapsed", "Relay"]
+        await sleep_over(site, here, there)
+        assert heard == ["Lapsed", "Relay", "Lapsed", "Relay"]
 
 
 async def test_streams_outlive_the_database_being_away(site: Site) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,8 +24,9 @@ from backstay.moments import Messaging, Moment, Moments
 from backstay.plans.request import GUEST, RequestInfo, Viewer
 from backstay.realtime.channel import Channel, Stream
 from backstay.realtime.clients import Client, Clients
-from backstay.realtime.events import Happened, Numbered, Relay, Subscribe
-from backstay.realtime.topics import Topic, parse_topic
+from backstay.realtime.events import Happened, Lapsed, Numbered, Relay, Subscribe
+from backstay.realtime.replay import EventLog, Replays, Topics
+from backstay.realtime.topics import Topic, keys_of
 from backstay.records.changes import Change, Follower
 from backstay.records.draft import RecordValues
 from backstay.records.event_reader import EventReader
@@ -35,9 +35,6 @@ from backstay.stores.base import StoreError, Transaction
 
 log = logging.getLogger("backstay")
 
-LOG_MAX_EVENTS = 1000
-LOG_MAX_BYTES = 4 << 20
-"""What is kept for clients that come back: the last events, by number and by size."""
 RESUME_S = 300.0
 """How long after a stream has ended its events are kept, though nobody listens."""
 CHUNK = 50
@@ -72,9 +69,8 @@ class Broker:
         self._reader, self._viewer, self._catalog = reader, viewer, catalog
         self._moments, self._clock = moments, clock
         self._waiting: asyncio.Queue[Numbered] = asyncio.Queue()
-        self._log: deque[tuple[Numbered, int]] = deque()
-        self._log_bytes = 0
-        self._last = 0
+        self._log = EventLog()
+        self._replays = Replays(self._log, channel, self.clients, self._tell_missed)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_telling = False
 
@@ -87,6 +83,7 @@ class Broker:
 
     async def stop(self) -> None:
         self.close_all()
+        await self._replays.stop()
         await self.channel.stop()
         for task in self._tasks:
             task.cancel()
@@ -132,7 +129,7 @@ class Broker:
     async def close(self, client: Client) -> None:
         """End a stream that its client has left."""
         client.close()
-        may_resume = any(topic.options.resume is not None for topic in client.topics)
+        may_resume = any(topic.options.resume is not None for topic in client.wanted.values())
         self.clients.remove(client)
         if may_resume:
             await self.channel.hold(RESUME_S)
@@ -146,7 +143,7 @@ class Broker:
             await self.channel.send(Subscribe(stream.id, topics, token))
             return
         client.viewer_key = viewer_key
-        await self._listen(client, topics, token)
+        self._listen(client, topics, token)
         await self.channel.changed(Stream(client.id, client.address, viewer_key, listens))
 
     async def relay(self, client_id: str, topic: str, data: Any) -> bool:
@@ -163,14 +160,11 @@ class Broker:
         await self.channel.send(Relay(client_id, topic, data))
         return True
 
-    async def _listen(self, client: Client, topics: list[str], token: str) -> None:
+    def _listen(self, client: Client, topics: list[str], token: str) -> None:
         client.token = token
-        parsed = [parse_topic(text) for text in dict.fromkeys(topics)]
-        known = {topic.text for topic in client.topics}
-        self.clients.listen(client, parsed)
-        for topic in parsed:
-            if topic.options.resume is not None and topic.text not in known:
-                await self._replay(client, topic)
+        resuming = self.clients.want(client, topics)
+        if resuming:
+            self._replays.begin(client, resuming)
 
     # -- telling --------------------------------------------------------------------------------------------
 
@@ -188,7 +182,7 @@ class Broker:
     @property
     def is_quiet(self) -> bool:
         """Tell whether everything that has come in has been told."""
-        return not self._is_telling and self._waiting.empty()
+        return not self._is_telling and self._waiting.empty() and self._replays.is_quiet
 
     async def _tell_forever(self) -> None:
         while True:
@@ -203,26 +197,22 @@ class Broker:
 
     async def _tell(self, numbered: Numbered) -> None:
         event = numbered.event
+        self._log.last = numbered.number
         match event:
             case Happened():
-                self._remember(numbered, event)
+                self._log.add(numbered)
                 await self._tell_change(numbered.number, event)
             case Subscribe():
                 client = self.clients.find(event.client_id)
                 if client is not None:
-                    await self._listen(client, event.topics, event.token)
+                    self._listen(client, event.topics, event.token)
             case Relay():
                 client = self.clients.find(event.client_id)
                 if client is not None and client.listens_to(event.topic):
                     client.put(event.topic, msgspec.json.encode(event.data))
-
-    def _remember(self, numbered: Numbered, event: Happened) -> None:
-        size = sum(len(str(value)) for values in (event.old, event.new) for value in (values or {}).values())
-        self._log.append((numbered, size))
-        self._log_bytes += size
-        self._last = numbered.number
-        while len(self._log) > LOG_MAX_EVENTS or self._log_bytes > LOG_MAX_BYTES:
-            self._log_bytes -= self._log.popleft()[1]
+            case Lapsed():
+                self._log.forget(numbered.number)
+                self._replays.tell_gap()
 
     async def _tell_change(self, number: int, event: Happened) -> None:
         catalog = await self._catalog_then()
@@ -235,7 +225,22 @@ class Broker:
             for start in range(0, len(listening), CHUNK):
                 await asyncio.sleep(0)  # the writer's answer, and everybody else's, goes first
                 for client, topic in listening[start : start + CHUNK]:
-                    await self._send(teller, client, topic, number)
+                    if not client.has_heard(topic, number):
+                        await self._send(teller, client, topic, number)
+
+    async def _tell_missed(self, client: Client, topics: Topics, numbered: Numbered) -> None:
+        """Tell a client that has come back of an event, as far as topics that it still wants are about it."""
+        event = numbered.event
+        assert isinstance(event, Happened), "clients hear of records"
+        catalog = await self._catalog_then()
+        collection = catalog.find(event.collection_id)
+        if collection is None:
+            return
+        teller = _Teller(self, catalog, collection, event)
+        for key in keys_of((collection.id, collection.name), event.record_id):
+            for topic in topics.get(key, ()):
+                if client.wants(topic):
+                    await self._send(teller, client, topic, numbered.number)
 
     async def _catalog_then(self) -> Catalog:
         """Return the catalog as soon as the database is there: what has happened is told late rather than not at all."""
@@ -288,37 +293,6 @@ class Broker:
         if topic.options.resume is None:
             return data
         return data[:-1] + b',"seq":"%b-%d"}' % (self.channel.epoch.encode(), number)
-
-    async def _replay(self, client: Client, topic: Topic) -> None:
-        """Tell a client what it has missed, or that nobody knows any more."""
-        here = f"{self.channel.epoch}-{self._last}"
-        since = self._known_number(topic.options.resume or "")
-        if since is None:
-            if topic.options.resume:
-                client.put(topic.text, msgspec.json.encode({"action": "gap", "seq": here}))
-            else:
-                client.put(topic.text, msgspec.json.encode({"action": "begin", "seq": here}))
-            return
-        catalog = await self._catalog()
-        for numbered, _ in list(self._log):
-            event = numbered.event
-            collection = catalog.find(event.collection_id) if isinstance(event, Happened) else None
-            if numbered.number <= since or collection is None or not isinstance(event, Happened):
-                continue
-            if topic.collection in {collection.id, collection.name} and topic.record_id in {
-                "*",
-                event.record_id,
-            }:
-                await self._send(_Teller(self, catalog, collection, event), client, topic, numbered.number)
-
-    def _known_number(self, text: str) -> int | None:
-        """Return a number of this log, or None when events after it may have been forgotten."""
-        epoch, _, digits = text.rpartition("-")
-        if epoch != self.channel.epoch or not (digits.isascii() and digits.isdigit()) or len(digits) > 18:
-            return None
-        number = int(digits)
-        oldest = self._log[0][0].number if self._log else self._last + 1
-        return number if oldest - 1 <= number <= self._last else None
 
     async def viewer_of(self, catalog: Catalog, client: Client) -> Viewer | None:
         """Return who a client is now; None when its token has ended, which ends the stream."""

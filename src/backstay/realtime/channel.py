@@ -46,6 +46,10 @@ class Channel(Protocol):
 
     async def stop(self) -> None: ...
 
+    async def caught_up(self) -> int:
+        """Wait until all is delivered that has happened by now, and return the number of the last event."""
+        ...
+
     def may_matter(self) -> bool:
         """Tell whether anybody may listen anywhere; quick, since each write asks."""
         ...
@@ -63,7 +67,7 @@ class Channel(Protocol):
         ...
 
     async def opened(self, stream: Stream) -> None:
-        """Make a client of this process known."""
+        """Make a client of this process known. The first after a while in which nobody listened lets `Lapsed` happen."""
         ...
 
     async def changed(self, stream: Stream) -> None:

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
-from backstay.realtime.topics import Topic
+from backstay.realtime.topics import Topic, keys_of, parse_topic
 
 ID_CHARS = 40
 QUEUE_MAX_MESSAGES = 256
@@ -33,6 +33,7 @@ class Client:
 
     __slots__ = (
         "_bytes",
+        "_heard",
         "_queue",
         "_task",
         "address",
@@ -45,6 +46,7 @@ class Client:
         "told",
         "topics",
         "viewer_key",
+        "wanted",
     )
 
     def __init__(self, address: str) -> None:
@@ -53,7 +55,11 @@ class Client:
         self.address = address
         self.token = ""
         self.viewer_key = ""
-        self.topics: tuple[Topic, ...] = ()
+        self.wanted: dict[str, Topic] = {}
+        """What it has subscribed to, by text."""
+        self.topics: dict[str, Topic] = {}
+        """What of that it listens to; the rest is being replayed."""
+        self._heard: dict[str, int] = {}
         self.awake = asyncio.Event()
         self.born = self.told = time.monotonic()
         self.closed = False
@@ -102,7 +108,29 @@ class Client:
 
     def listens_to(self, name: str) -> bool:
         """Tell whether one of the subscriptions is a name, options aside."""
-        return any(topic.text.partition("?")[0] == name for topic in self.topics)
+        return any(text.partition("?")[0] == name for text in self.topics)
+
+    def wants(self, topic: Topic) -> bool:
+        """Tell whether a subscription that is being replayed still stands."""
+        return self.wanted.get(topic.text) is topic
+
+    def has_heard(self, topic: Topic, number: int) -> bool:
+        """Tell whether an event is one that was replayed to a subscription."""
+        return number <= self._heard.get(topic.text, 0)
+
+    def heard(self, topics: Iterable[Topic], number: int) -> None:
+        """Take note up to which event everything was replayed to subscriptions."""
+        self._heard |= {topic.text: number for topic in topics}
+
+    def drop(self, text: str) -> Topic:
+        """Listen to something no longer, and return what it was."""
+        self._heard.pop(text, None)
+        return self.topics.pop(text)
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether much waits for a client: what can wait should."""
+        return len(self._queue) > QUEUE_MAX_MESSAGES // 2 or self._bytes > QUEUE_MAX_BYTES // 2
 
 
 class Clients:
@@ -126,33 +154,38 @@ class Clients:
 
     def remove(self, client: Client) -> None:
         self._all.pop(client.id, None)
-        self.listen(client, ())
+        self.want(client, ())
 
-    def listen(self, client: Client, topics: Iterable[Topic]) -> None:
-        """Replace what a client listens to."""
-        for topic in client.topics:
-            key = _key(topic)
-            self._by_topic[key].pop((client, topic.text), None)
-            if not self._by_topic[key]:
-                del self._by_topic[key]
-        client.topics = tuple(topics)
-        for topic in client.topics:
-            self._by_topic[_key(topic)][client, topic.text] = topic
+    def want(self, client: Client, texts: Iterable[str]) -> list[Topic]:
+        """Replace what a client has subscribed to, and return what of it must be replayed before it listens to that."""
+        before = client.wanted
+        client.wanted = {text: before.get(text) or parse_topic(text) for text in texts}
+        for text in client.topics.keys() - client.wanted.keys():
+            self._leave(client, client.drop(text))
+        fresh = [topic for text, topic in client.wanted.items() if text not in before]
+        self.join(client, [topic for topic in fresh if topic.options.resume is None])
+        return [topic for topic in fresh if topic.options.resume is not None]
+
+    def join(self, client: Client, topics: Iterable[Topic]) -> None:
+        """Let a client listen to what it wants."""
+        for topic in topics:
+            client.topics[topic.text] = topic
+            self._by_topic[topic.key][client, topic.text] = topic
+
+    def _leave(self, client: Client, topic: Topic) -> None:
+        listeners = self._by_topic[topic.key]
+        del listeners[client, topic.text]
+        if not listeners:
+            del self._by_topic[topic.key]
 
     def listening(self, names: Iterable[str], record_id: str) -> list[tuple[Client, Topic]]:
         """Return who listens to a record of a collection, which may be called by its id or its name."""
         found: list[tuple[Client, Topic]] = []
-        for name in names:
-            for wanted in ("*", record_id):
-                listeners = self._by_topic.get((name, wanted), {})
-                found += [(client, topic) for (client, _), topic in listeners.items()]
+        for key in keys_of(names, record_id):
+            found += [(client, topic) for (client, _), topic in self._by_topic.get(key, {}).items()]
         return found
 
     def cares_for(self, names: Iterable[str]) -> bool:
         """Tell whether anybody listens to a collection."""
         wanted = set(names)
         return any(name in wanted for name, _ in self._by_topic)
-
-
-def _key(topic: Topic) -> tuple[str, str]:
-    return topic.collection, topic.record_id

@@ -37,11 +37,15 @@ class Relay(msgspec.Struct, frozen=True, tag="relay"):
     data: Any
 
 
-Event: TypeAlias = Happened | Subscribe | Relay
+class Lapsed(msgspec.Struct, frozen=True, tag="lapsed"):
+    """Nobody listened for a while: of what happened before this, not all is known."""
+
+
+Event: TypeAlias = Happened | Subscribe | Relay | Lapsed
 
 
 class Numbered(msgspec.Struct, frozen=True):
-    """An event in its place: numbers grow by one within an epoch."""
+    """An event in its place: numbers grow within an epoch."""
 
     number: int
     event: Event

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from backstay.realtime.channel import Deliver, Handing, Stream
-from backstay.realtime.events import Event, Numbered
+from backstay.realtime.events import Event, Lapsed, Numbered
 from backstay.stores.base import Transaction
 
 
@@ -26,6 +26,9 @@ class LocalChannel:
 
     async def stop(self) -> None:
         """Nothing runs."""
+
+    async def caught_up(self) -> int:
+        return self._number
 
     def may_matter(self) -> bool:
         return self._open > 0 or time.monotonic() < self._held_until
@@ -48,6 +51,8 @@ class LocalChannel:
         self._deliver(Numbered(self._number, event))
 
     async def opened(self, stream: Stream) -> None:
+        if not self.may_matter():
+            self._hand_on(Lapsed())
         self._open += 1
 
     async def changed(self, stream: Stream) -> None:

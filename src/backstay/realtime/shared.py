@@ -11,7 +11,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ from backstay.catalog.fields import DbValue, Kind
 from backstay.plans.params import Statement
 from backstay.plans.scope import Frame
 from backstay.realtime.channel import Deliver, Handing, Stream
-from backstay.realtime.events import Event, Numbered
+from backstay.realtime.events import Event, Lapsed, Numbered
 from backstay.stores.base import Store, Transaction
 from backstay.stores.tables import counter, flag, key, seconds, system_table, text
 
@@ -59,6 +59,8 @@ _LAST = {
     ),
 }
 """By the name of the dialect, the number of the last event, which may be forgotten by now."""
+_NEWEST = Statement("SELECT coalesce(max(seq), 0) FROM _events")
+_BEFORE = Statement("SELECT 1 FROM _events WHERE seq < ? LIMIT 1")
 _TRIM = Statement("DELETE FROM _events WHERE created < ?")
 _ANYBODY = Statement("SELECT 1 FROM _streams LIMIT 1")
 """Also where its lease is over: when the database was away, nobody could renew any."""
@@ -138,14 +140,24 @@ class SharedChannel:
         self._awake.set()
 
     async def opened(self, stream: Stream) -> None:
-        await self._write(self._opening(stream))
+        await self._enter(stream)
         self._open[stream.id] = stream
         self._awake.set()
 
     async def changed(self, stream: Stream) -> None:
-        await self._write(self._opening(stream))
+        await self._enter(stream)
         if stream.id in self._open:
             self._open[stream.id] = stream
+
+    async def _enter(self, stream: Stream) -> None:
+        await self._store.write(lambda tx: self._list(tx, [stream]))
+
+    async def _list(self, tx: Transaction, streams: Sequence[Stream]) -> None:
+        self._heard_at = -1  # of the writes that follow, the first looks
+        if streams and not await tx.fetch(_ANYBODY):
+            await tx.execute(_ADD, [_encode(Lapsed()).decode(), self._now()])
+        for stream in streams:
+            await tx.execute(*self._opening(stream))
 
     def _opening(self, stream: Stream) -> tuple[Statement, list[DbValue]]:
         values: list[DbValue] = [stream.id, self._process, stream.address, stream.viewer, stream.oauth2]
@@ -173,7 +185,6 @@ class SharedChannel:
 
     async def _read_forever(self, deliver: Deliver) -> None:
         version = -1
-        self._seen = int((await self._store.fetch(_LAST[self._store.dialect.name]))[0][0])
         while True:
             try:
                 current = self._store.version()
@@ -193,14 +204,19 @@ class SharedChannel:
                 version = -1
                 await asyncio.sleep(AWAY_S)
 
-    async def caught_up(self) -> None:
-        """Wait until all is delivered that has been published by now."""
-        last = int((await self._store.fetch(_LAST[self._store.dialect.name]))[0][0])
+    async def caught_up(self) -> int:
+        last = int((await self._store.fetch(_NEWEST))[0][0])
         while self._seen < last:  # noqa: ASYNC110 - another task reads them
             await asyncio.sleep(POLL_S)
+        return last
 
     async def _read(self, deliver: Deliver) -> None:
+        if self._seen < 0:
+            self._seen = int((await self._store.fetch(_LAST[self._store.dialect.name]))[0][0])
+            deliver(Numbered(self._seen, Lapsed()))
         while rows := await self._store.fetch(_READ, [self._seen, READ_MAX]):
+            if rows[0][0] > self._seen + 1 and not await self._store.fetch(_BEFORE, [rows[0][0]]):
+                deliver(Numbered(rows[0][0] - 1, Lapsed()))  # what came between may have been cleared away
             for seq, payload in rows:
                 self._seen = seq
                 deliver(Numbered(seq, _decode(payload)))
@@ -226,10 +242,10 @@ class SharedChannel:
         now, streams = self._now(), list(self._open.values())
 
         async def job(tx: Transaction) -> None:
-            self._heard_at = -1
-            if await tx.execute(_RENEW, [now + LEASE_S, self._process]) < len(streams):
-                for stream in streams:  # another process could write, and has forgotten them
-                    await tx.execute(*self._opening(stream))
+            renewed = await tx.execute(_RENEW, [now + LEASE_S, self._process])
+            await self._list(
+                tx, streams if renewed < len(streams) else []
+            )  # who could write has forgotten them
             if not is_late:
                 await tx.execute(_FORGET, [now])
             await tx.execute(_TRIM, [now - KEPT_S])

@@ -8,7 +8,7 @@ A topic's text is its name in every message, exactly as it was sent. Beside the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -46,6 +46,16 @@ class Topic(msgspec.Struct, frozen=True):
     collection: str = ""
     record_id: str = ""
     options: Options = Options()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is about."""
+        return self.collection, self.record_id
+
+
+def keys_of(names: Iterable[str], record_id: str) -> list[tuple[str, str]]:
+    """Return what topics may be about that hear of a record. names: what its collection may be called"""
+    return [(name, wanted) for name in names for wanted in ("*", record_id)]
 
 
 def parse_topic(text: str) -> Topic:
