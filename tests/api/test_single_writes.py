@@ -12,7 +12,7 @@ from backstay import Backstay, Event
 from backstay.catalog.fields import DbValue
 from backstay.plans.params import Statement
 from backstay.stores.base import Row, Transaction
-from tests.api.listener import listening
+from tests.api.listener import listening, quiet
 from tests.api.shape import ANN, BEN
 from tests.api.site import Served
 
@@ -200,7 +200,91 @@ async def test_changes(site: Served, singles: list[int]) -> None:
     assert (await change(more=5)).json()["size"] == 7
     assert (await change(size=7)).status == 200, "nothing changes"
     assert (await site.get(door)).json() == {**changed.json(), "size": 7}
-    assert singles == ([1, 0, 0, 0, 0] if on_postgresql(site) else [])
+    assert singles == ([1, 0, 0, 0, 0, 1] if on_postgresql(site) else [])
+
+
+async def test_sums_at_once_are_all_in(two: tuple[Served, Served]) -> None:
+    """Of many who add to one number at once, none is lost, whichever process they are at."""
+    first, second = two
+    made = await first.add("counters", views=1)
+    adding = [served.update("counters", made["id"], {"views+": 1}) for served in two for _ in range(15)]
+    taking = [first.update("counters", made["id"], {"views-": 2}) for _ in range(5)]
+    answers = await asyncio.gather(*adding, *taking)
+    assert {answer.status for answer in answers} == {200}
+    assert (await second.view("counters", made["id"])).json()["views"] == 21
+
+
+async def test_deletions(site: Served, singles: list[int]) -> None:
+    """On PostgreSQL a record to which nothing refers goes by one statement."""
+    people = site.site.catalog.find("people")
+    leaflets = site.site.catalog.find("leaflets")
+    assert people is not None
+    assert leaflets is not None
+    await site.send(
+        "PATCH", "/api/collections/leaflets", who="boss", body={"deleteRule": "owner = @request.auth.id"}
+    )
+    ids = [(await write(site, "ann", text=text, owner=ANN)).json()["id"] for text in "abcd"]
+    singles.clear()
+    assert (await site.delete("leaflets", ids[0], "ben")).status == 404
+    assert (await site.delete("leaflets", ids[0], "guest")).status == 404
+    async with listening(site, "leaflets/*") as listener:
+        assert (await site.delete("leaflets", ids[0], "ann")).status == 204
+        [(_, data)] = await listener.hears(1)
+        assert (data["action"], data["record"]["id"], data["record"]["text"]) == ("delete", ids[0], "a")
+    assert (await site.delete("leaflets", ids[0], "ann")).status == 404
+    assert singles == ([0, 0, 1] if on_postgresql(site) else [])
+    for kind, one in (("one", 1), ("many", 5)):
+        fields = [
+            {
+                "type": "relation",
+                "name": "of",
+                "collectionId": leaflets.id,
+                "maxSelect": one,
+                "required": True,
+            },
+        ]
+        body = {"name": f"folds_{kind}", "type": "base", "fields": fields, "viewRule": ""}
+        assert (await site.send("POST", "/api/collections", who="boss", body=body)).status == 200
+        held = ids[1] if one == 1 else ids[2]
+        await site.create(f"folds_{kind}", {"of": [held]}, "boss")
+        singles.clear()
+        assert (await site.delete("leaflets", held, "ann")).status == 400, "it is needed there"
+        assert singles == ([0] if on_postgresql(site) else [])
+    singles.clear()
+    assert (await site.delete("leaflets", ids[3], "ann")).status == 204
+    assert singles == ([1] if on_postgresql(site) else [])
+    assert sorted((await site.list("leaflets")).ids) == sorted(ids[1:3])
+
+
+async def test_of_two_who_delete_one_does(two: tuple[Served, Served]) -> None:
+    first = two[0]
+    made = [(await first.add("counters"))["id"] for _ in range(10)]
+    async with listening(first, "counters/*") as listener:
+        for record_id in made:
+            answers = await asyncio.gather(
+                *(served.delete("counters", record_id, "boss") for served in two for _ in range(2))
+            )
+            assert sorted(answer.status for answer in answers) == [204, 404, 404, 404]
+        await listener.hears(10)
+        await quiet(first)
+        assert listener.records == [("delete", record_id) for record_id in made]
+
+
+async def test_what_is_referred_to_meanwhile_stays(two: tuple[Served, Served]) -> None:
+    """A relation that is required leads somewhere, whatever is deleted as it is made."""
+    first, second = two
+    for _ in range(10):
+        post = (await first.add("posts", author=ANN))["id"]
+        removed, *made = await asyncio.gather(
+            first.delete("posts", post, "boss"),
+            *(served.create("comments", {"post": post, "text": "x"}, "boss") for served in two),
+        )
+        left = [answer for answer in made if answer.status == 200]
+        there = await second.view("posts", post, "boss")
+        found = await second.list("comments", "boss", filter=f'post = "{post}"')
+        assert removed.status in {204, 400}
+        assert (there.status == 200) == (removed.status == 400)
+        assert found.total == (len(left) if there.status == 200 else 0)
 
 
 async def test_changes_at_once_take_nothing_from_each_other(site: Served, singles: list[int]) -> None:

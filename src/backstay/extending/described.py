@@ -77,7 +77,8 @@ def _types(endpoint: Endpoint) -> list[Any]:
 def _operation(endpoint: Endpoint, schemas: list[Schema]) -> Operation:
     described = iter(schemas)
     parameters = [_parameter(item, next(described)) for item in _in_url(endpoint)]
-    body = _within(endpoint, next(described)) if _body(endpoint) else None
+    sent = _body(endpoint)
+    body = _within(endpoint, next(described)) if sent else None
     answer, is_empty = next(described), endpoint.returns in {None, type(None)}
     refusals = (404, 413, 507) if endpoint.public else (401, 404, 413, 507)
     return Operation(
@@ -92,6 +93,7 @@ def _operation(endpoint: Endpoint, schemas: list[Schema]) -> Operation:
         refusals,
         endpoint.public,
         endpoint.errors is not None,
+        needs_body=sent is not None and sent.is_required,
         more_tags=endpoint.tags[1:],
     )
 

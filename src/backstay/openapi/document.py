@@ -44,6 +44,7 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     answer_type: the media type of the answer
     more:       what other statuses say that are no refusals
     body_type:  the media type of the body
+    needs_body: what has a body can't be called without one
     more_tags:  tags beside `tag`
     multipart:  the schema of the body as multipart/form-data; None where it brings no files
     """
@@ -63,6 +64,7 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
     more: dict[int, str] = {}
     multipart: Schema | None = None
     body_type: str = "application/json"
+    needs_body: bool = True
     more_tags: tuple[str, ...] = ()
     own_refusals: dict[int, tuple[str, Schema]] = {}
 
@@ -76,7 +78,7 @@ class Operation(msgspec.Struct, frozen=True, eq=False):
             if self.multipart is not None:
                 bodies["multipart/form-data"] = self.multipart
             content = {media: {"schema": schema} for media, schema in bodies.items()}
-            out["requestBody"] = {"required": True, "content": content}
+            out["requestBody"] = {"required": self.needs_body, "content": content}
         good: dict[str, Any] = {"description": "Done."}
         if self.answer is not None:
             good["content"] = {self.answer_type: {"schema": self.answer}}

@@ -10,7 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import CTE, FromClause, Select, func, insert, literal_column, select, update
+from sqlalchemy import (
+    CTE,
+    FromClause,
+    Select,
+    TableClause,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.sql.dml import Insert, Update
 from sqlalchemy.sql.visitors import iterate
 
@@ -63,13 +74,51 @@ def plan_update(
     table, dialect = table_of(collection), frame.dialect
     kinds = {name: collection.by_name[name].column_kind for name in names}
     values = {name: dialect.value(frame.param("given", name), kind) for name, kind in kinds.items()}
-    version = dialect.row_version(table)
-    assert version is not None, "the dialect knows versions of rows"
-    same = [table.c.id == frame.param("given", ROW), version == frame.param("given", ROW_VERSION)]
     conditions = _conditions(frame, collection, values, Scope(frame, collection, table), rule)
-    storing = update(table).where(*same, *conditions)
+    storing = update(table).where(*_same(frame, table), *conditions)
     storing = storing.ordered_values(*((table.c[name], value) for name, value in values.items()))
     return _compile(frame, collection, storing, following, is_cheap=_is_cheap(conditions[-1]) or not rule)
+
+
+def plan_delete(
+    frame: Frame, collection: Collection, *, rule: str | None, following: Sequence[Following]
+) -> Statement:
+    """Plan to delete a record to which no other refers, as long as it is what it was when it was read.
+
+    The statement takes its id as `ROW`, and as `ROW_VERSION` what the dialect's `row_version` was; a row means done.
+
+    rule: the delete rule; None or '' when there is nothing to check
+    """
+    table = table_of(collection)
+    conditions = _conditions(frame, collection, {}, Scope(frame, collection, table), rule)
+    referring = [
+        ~_refers(frame, other, field, number)
+        for number, (other, field) in enumerate(frame.catalog.references(collection))
+    ]
+    gone = (
+        delete(table).where(*_same(frame, table), *conditions, *referring).returning(*table.c).cte("stored")
+    )
+    query = select(frame.dialect.text("1")).select_from(gone).add_cte(*_told(frame, gone, following))
+    is_cheap = not referring and _is_cheap(conditions[-1])
+    return frame.dialect.compile(query, frame.params, is_cheap=is_cheap)
+
+
+def _same(frame: Frame, table: TableClause) -> list[Expression]:
+    """Return that a row is the one that was read."""
+    version = frame.dialect.row_version(table)
+    assert version is not None, "the dialect knows versions of rows"
+    return [table.c.id == frame.param("given", ROW), version == frame.param("given", ROW_VERSION)]
+
+
+def _refers(frame: Frame, other: Collection, field: RelationField, number: int) -> Expression:
+    """Return that a record's `field` leads to `ROW`. number: tells it from the others"""
+    source, target = table_of(other).alias(f"other_{number}"), frame.param("given", ROW)
+    there, column = select(frame.dialect.number(1)).select_from(source), source.c[field.name]
+    if not field.is_list:
+        return there.where(column == target).exists()
+    each = frame.dialect.each(column, f"refs_{number}")
+    holds = select(frame.dialect.number(1)).select_from(each.source).where(each.value == target)
+    return there.where(holds.exists()).exists()
 
 
 def _conditions(
@@ -123,8 +172,13 @@ def _compile(
         return frame.dialect.compile(storing.returning(whole.label("r")), frame.params, is_cheap=is_cheap)
     stored = storing.returning(*table.c).cte("stored")
     rows = select_rows(Scope(frame, collection, stored), None, None, frame).select_from(stored)
-    told: list[CTE] = [
+    query = rows.add_cte(*_told(frame, stored, following))
+    return frame.dialect.compile(query, frame.params, is_cheap=is_cheap)
+
+
+def _told(frame: Frame, stored: CTE, following: Sequence[Following]) -> list[CTE]:
+    """Return what is run along with a statement that writes the row `stored`."""
+    return [
         make(frame, stored).returning(literal_column("1")).cte(f"told{number}")
         for number, make in enumerate(following)
     ]
-    return frame.dialect.compile(rows.add_cte(*told), frame.params, is_cheap=is_cheap)

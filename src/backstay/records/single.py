@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from backstay.catalog.fields import DbValue
 from backstay.plans.params import Statement, Values, bind
 from backstay.plans.scope import Frame
-from backstay.plans.single import CATALOG, ROW, ROW_VERSION, Following, plan_create, plan_update
+from backstay.plans.single import CATALOG, ROW, ROW_VERSION, Following, plan_create, plan_delete, plan_update
 from backstay.records.changes import Action, Change, Follower, Observers
 from backstay.records.check import check_fields
 from backstay.records.draft import Draft, RecordValues
@@ -80,7 +80,7 @@ class Single:
     async def update(self, call: RecordCall, draft: Draft, version: str) -> bytes | None:
         """Store the changes of a record and return it. call: with the body as rules see it"""
         names = tuple(field.name for field in draft.changed())
-        if not names or draft.added or check_fields(draft, {}):
+        if not names or check_fields(draft, {}):
             return None
         rule = None if call.info.viewer.is_superuser else call.collection.updateRule
         values = self._book.of(call.collection).bind(draft.values, names)
@@ -91,6 +91,17 @@ class Single:
             return plan_update(frame, call.collection, names, rule=rule, following=following)
 
         return await self._write(call, change, ("update", rule, names), plan, given)
+
+    async def delete(self, call: RecordCall, old: RecordValues, version: str) -> bool:
+        """Delete a record, and tell whether it was; it was not, for one, where others refer to it."""
+        rule = None if call.info.viewer.is_superuser else call.collection.deleteRule
+        given: dict[str, DbValue] = {ROW: str(old["id"]), ROW_VERSION: version}
+        change = Change("delete", call.catalog, call.collection, old=old, new=None)
+
+        def plan(frame: Frame, following: Sequence[Following]) -> Statement:
+            return plan_delete(frame, call.collection, rule=rule, following=following)
+
+        return await self._write(call, change, ("delete", rule), plan, given) is not None
 
     async def _write(
         self,

@@ -14,9 +14,10 @@ from backstay.stores.base import Row
 from backstay.stores.postgresql_link import Link
 from backstay.stores.single import SingleJob
 
+LOCK = """WITH locked AS (UPDATE _writer SET version = version + 1 RETURNING version, shape)
+    SELECT version, shape, pg_notify('{channel}', version || ' ' || shape) FROM locked"""
+"""Locks, and tells the others as soon as all is committed; statements of this kind change no definitions."""
 LIMIT = "SELECT set_config('statement_timeout', '{limit_ms}', true)"
-LOCK = "UPDATE _writer SET version = version + 1 RETURNING version, shape"
-TELL = "SELECT shape, pg_notify('{channel}', version || ' ' || shape) FROM _writer"
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -35,16 +36,16 @@ class Written(msgspec.Struct, frozen=True):
 async def write_together(link: Link, jobs: Sequence[SingleJob], *, channel: str, limit_ms: int) -> Written:
     """Run jobs in one transaction, and commit it. Raises psycopg.Error when one is refused; then nothing is written.
 
+    What is sent at once, up to one Sync, is a transaction by itself
+    (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING).
+
     limit_ms: how long each job may take that isn't cheap
     """
-    before = [Statement("BEGIN"), Statement(LOCK)]
+    before = [Statement(LOCK.format(channel=channel))]
     if not all(job.statement.is_cheap for job in jobs):
         before.append(Statement(LIMIT.format(limit_ms=limit_ms)))
-    after = [Statement(TELL.format(channel=channel)), Statement("COMMIT")]
     rows = await link.together(
-        [(statement, ()) for statement in before]
-        + [(job.statement, job.values) for job in jobs]
-        + [(statement, ()) for statement in after]
+        [(statement, ()) for statement in before] + [(job.statement, job.values) for job in jobs]
     )
-    ((version, _),), ((shape, _),) = rows[1], rows[-2]
-    return Written(version, shape, rows[len(before) : -2])
+    ((version, shape, _),) = rows[0]
+    return Written(version, shape, rows[len(before) :])
