@@ -12,18 +12,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
-from math import ceil
 from typing import Any, TypeVar
 
 import msgspec
 from psycopg import Error
 from psycopg.errors import DuplicateTable, UniqueViolation
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from backstay.catalog.fields import DbValue
 from backstay.errors import BadRequest, Unavailable
@@ -33,10 +29,12 @@ from backstay.plans.params import Statement
 from backstay.stores.base import Job, QueryShape, QueryTimeout, Row, StoreError
 from backstay.stores.joined import joined
 from backstay.stores.postgresql_errors import is_conflict, is_lost, translated
-from backstay.stores.postgresql_link import ALIVE, Link, connect
+from backstay.stores.postgresql_link import Link, connect, kept_if_done
 from backstay.stores.postgresql_listener import Listener
+from backstay.stores.postgresql_reads import PostgresqlReads
 from backstay.stores.postgresql_shape import look_at
 from backstay.stores.postgresql_single import write_together
+from backstay.stores.postgresql_wire import Wire
 from backstay.stores.queue import JobQueue, Waiting
 from backstay.stores.single import SingleJob
 
@@ -55,12 +53,6 @@ MAYBE_WRITTEN = "The database went away while this was written: look whether it 
 CONFLICTS_MAX = 5
 """How often a group that the database undid is begun again."""
 CONFLICT_WAIT_S = 0.02
-RECONNECT_S = 2.0
-"""How long the pool tries to replace a connection, each time after twice the wait; then whoever wants one next makes it
-try anew. With its own 300 s the database could be back for as long as it was away until anybody reads again."""
-DEAR_S = 0.05
-"""Seconds after which a query counts as dear: half of the connections are for those at most."""
-DEAR_TEXTS_MAX = 1000
 
 
 class PostgresqlOptions(msgspec.Struct, frozen=True):
@@ -272,8 +264,7 @@ class PostgresqlStore:
         self._known = Known()
         self._epoch = 0
         self._last = -1  # the number of our last commit
-        self._dear: OrderedDict[str, None] = OrderedDict()
-        self._dear_turn = asyncio.Semaphore(max(1, self.options.readers // 2))
+        self._writing: Wire | None = None
         self._odd = count(-2, -1)
 
     async def open(self) -> None:
@@ -284,17 +275,15 @@ class PostgresqlStore:
             (self._channel,) = await link.command("SELECT 'backstay_' || current_schema()")
         finally:
             await link.close()
-        self._pool = AsyncConnectionPool(
+        self._reads = PostgresqlReads(
             self.url,
-            open=False,
-            min_size=1,
-            max_size=self.options.readers,
-            timeout=self.options.write_wait_s,
-            kwargs={"autocommit": True, "connect_timeout": ceil(self.options.write_wait_s), **ALIVE},
-            reconnect_timeout=RECONNECT_S,
-            configure=link.prepare,
+            self._new_reading_wire if link.is_direct else None,
+            link.prepare,
+            readers=self.options.readers,
+            wait_s=self.options.write_wait_s,
+            limit_s=lambda: self.options.query_timeout_s,
         )
-        await self._pool.open()
+        await self._reads.open()
         self._listener = Listener(self.url, self._channel, can_listen=link.is_direct)
         await self._listener.start()
         self._queue.start()
@@ -305,7 +294,9 @@ class PostgresqlStore:
         await self._listener.stop()
         if self._link is not None:
             await self._link.close()
-        await self._pool.close()
+        await self._reads.close()
+        if self._writing is not None:
+            await self._writing.close()
 
     # -- reading --------------------------------------------------------------------------------------------
 
@@ -330,40 +321,7 @@ class PostgresqlStore:
         here = joined(self)
         if here is not None:
             return await here.tx.fetch(statement, values)
-        if statement.sql not in self._dear:
-            return await self._fetch(statement, values)
-        async with self._dear_turn:  # the other connections are for what is cheap
-            return await self._fetch(statement, values)
-
-    async def _fetch(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
-        """Read on any connection; on another one where that was lost, since reading twice does no harm.
-
-        After a restart of the server all that the pool holds are lost; each is thrown away when it is found so.
-        """
-        for tries in range(self.options.readers + 1):
-            try:
-                async with self._pool.connection() as connection:
-                    return await self._fetch_on(Link(connection), statement, values)
-            except PoolTimeout as exc:
-                raise Unavailable from exc
-            except Error as exc:
-                if tries == self.options.readers or not is_lost(exc):
-                    raise translated(exc) from exc
-        raise AssertionError("the last try raises")
-
-    async def _fetch_on(self, link: Link, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
-        """Read on a connection, and remember what takes long."""
-        began_s = time.monotonic()
-        try:
-            async with asyncio.timeout(self.options.query_timeout_s):
-                return await link.rows(statement, values)
-        except TimeoutError as exc:
-            raise QueryTimeout(self.options.query_timeout_s) from exc
-        finally:
-            if time.monotonic() - began_s > DEAR_S:
-                self._dear[statement.sql] = None
-                if len(self._dear) > DEAR_TEXTS_MAX:
-                    self._dear.popitem(last=False)
+        return await self._reads.fetch(statement, values)
 
     # -- writing --------------------------------------------------------------------------------------------
 
@@ -402,20 +360,20 @@ class PostgresqlStore:
 
     async def _write_together(self, group: list[Waiting]) -> bool:
         """Write a group whose jobs are single statements. Returns False where one of them is more, or was refused."""
-        link = await self._connected()
         asked = [waiting for waiting in group if not waiting.answer.done()]
         jobs = [waiting.job for waiting in asked if isinstance(waiting.job, SingleJob)]
-        if not jobs or len(jobs) < len(asked) or not link.is_direct:
+        if not jobs or len(jobs) < len(asked) or not self._listener.can_listen:
             return False
         limit_ms = int(self.options.query_timeout_s * 1000)
         try:
-            written = await write_together(link, jobs, channel=self._channel, limit_ms=limit_ms)
+            if self._writing is None or self._writing.is_lost:
+                self._writing = await self._new_wire(None)
+            written = await write_together(self._writing, jobs, channel=self._channel, limit_ms=limit_ms)
         except Error as exc:
             if is_lost(exc):
                 raise Unavailable(hint=MAYBE_WRITTEN) from exc
             if not isinstance(translated(exc), StoreError | BadRequest):
                 raise
-            await self._drop_transaction()
             return False
         self._notice(written.version)
         self._committed(written.version, written.shape)
@@ -501,6 +459,18 @@ class PostgresqlStore:
         version, shape = await link.command(BEGIN.format(ms=int(self.options.write_wait_s * 1000)))
         self._notice(version)
         return Begun(link, version, shape, self._epoch)
+
+    async def _new_reading_wire(self) -> Wire:
+        return await self._new_wire(self.options.query_timeout_s)
+
+    async def _new_wire(self, limit_s: float | None) -> Wire:
+        """Open a connection for statements that share it. limit_s: how long one of them may take"""
+        link = await connect(self.url, timeout_s=self.options.write_wait_s)
+        async with kept_if_done(link.connection):
+            await link.command(f"SET lock_timeout = {int(self.options.write_wait_s * 1000)}")
+            if limit_s is not None:
+                await link.command(f"SET statement_timeout = {int(limit_s * 1000)}")
+        return Wire(link.connection)
 
     async def _connected(self) -> Link:
         """Return the connection for writing, a new one where it was lost."""

@@ -26,6 +26,16 @@ def is_lost(exc: Error) -> bool:
     return isinstance(exc, OperationalError | InterfaceError) and is_gone
 
 
+def is_stale(exc: Error) -> bool:
+    """Tell whether a plan that the server keeps is none any more."""
+    return exc.sqlstate in {"0A000", "26000"}
+
+
+def is_timeout(exc: Error) -> bool:
+    """Tell whether a statement took longer than its limit."""
+    return exc.sqlstate == "57014"
+
+
 def translated(exc: Error) -> BaseException:
     """Return what a refusal means."""
     state, text = exc.sqlstate or "", _text(exc)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
 
@@ -84,12 +85,6 @@ class Link:
         sql = statement.sql.encode() if statement.is_compiled else _spelled(statement.sql)
         await self.connection.cursor().executemany(sql, rows)
 
-    async def together(self, steps: Sequence[tuple[Statement, Sequence[DbValue]]]) -> list[list[Row]]:
-        """Run statements in one round trip, and return the rows of each. The first that is refused is the last."""
-        async with self.connection.pipeline():
-            cursors = [await self._send(statement, values) for statement, values in steps]
-        return [await cursor.fetchall() if cursor.description is not None else [] for cursor in cursors]
-
     async def command(self, text: str) -> Row:
         """Run commands without values, separated by semicolons; those that wait are not needed any more.
 
@@ -156,10 +151,21 @@ async def connect(url: str, *, timeout_s: float) -> Link:
         "AsyncConnection[Row]",
         await AsyncConnection.connect(url, autocommit=True, connect_timeout=max(int(timeout_s), 1), **ALIVE),
     )
-    cursor = await connection.execute("SELECT pg_backend_pid()")
-    row = await cursor.fetchone()
+    async with kept_if_done(connection):
+        cursor = await connection.execute("SELECT pg_backend_pid()")
+        row = await cursor.fetchone()
     is_direct = (
         row is not None and row[0] == connection.info.backend_pid
     )  # a pooler tells a number of its own
     set_up(connection, is_direct=is_direct)
     return Link(connection, is_direct=is_direct)
+
+
+@asynccontextmanager
+async def kept_if_done(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Close a connection if the block fails, or is cancelled."""
+    try:
+        yield
+    except BaseException:
+        await connection.close()
+        raise

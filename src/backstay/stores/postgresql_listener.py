@@ -28,7 +28,7 @@ class Listener:
     """
 
     def __init__(self, url: str, channel: str, *, can_listen: bool) -> None:
-        self._url, self._channel, self._can_listen = url, channel, can_listen
+        self._url, self._channel, self.can_listen = url, channel, can_listen
         self.version: int | None = None
         self.shape: int | None = None
         self._task: asyncio.Task[None] | None = None
@@ -61,11 +61,11 @@ class Listener:
         link = await connect(self._url, timeout_s=2 * SILENCE_S)
         connection = link.connection
         try:
-            if self._can_listen:
+            if self.can_listen:
                 await connection.execute(f'LISTEN "{self._channel}"'.encode())
             while True:
                 await self._look(connection)
-                if self._can_listen:
+                if self.can_listen:
                     await self._hear_for_a_while(connection)
                 else:
                     await asyncio.sleep(LOOK_S)

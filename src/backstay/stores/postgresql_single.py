@@ -11,7 +11,7 @@ import msgspec
 
 from backstay.plans.params import Statement
 from backstay.stores.base import Row
-from backstay.stores.postgresql_link import Link
+from backstay.stores.postgresql_wire import Wire
 from backstay.stores.single import SingleJob
 
 LOCK = """WITH locked AS (UPDATE _writer SET version = version + 1 RETURNING version, shape)
@@ -33,7 +33,7 @@ class Written(msgspec.Struct, frozen=True):
     rows: list[list[Row]]
 
 
-async def write_together(link: Link, jobs: Sequence[SingleJob], *, channel: str, limit_ms: int) -> Written:
+async def write_together(wire: Wire, jobs: Sequence[SingleJob], *, channel: str, limit_ms: int) -> Written:
     """Run jobs in one transaction, and commit it. Raises psycopg.Error when one is refused; then nothing is written.
 
     What is sent at once, up to one Sync, is a transaction by itself
@@ -44,7 +44,7 @@ async def write_together(link: Link, jobs: Sequence[SingleJob], *, channel: str,
     before = [Statement(LOCK.format(channel=channel))]
     if not all(job.statement.is_cheap for job in jobs):
         before.append(Statement(LIMIT.format(limit_ms=limit_ms)))
-    rows = await link.together(
+    rows = await wire.send(
         [(statement, ()) for statement in before] + [(job.statement, job.values) for job in jobs]
     )
     ((version, shape, _),) = rows[0]

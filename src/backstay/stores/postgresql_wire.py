@@ -1,0 +1,218 @@
+"""Statements that share one connection: each trip is sent at once, and nobody waits for the answer of another.
+
+It is libpq's pipeline mode (https://www.postgresql.org/docs/current/libpq-pipeline-mode.html) by psycopg's wrapper of it,
+without psycopg's cursors: they cost fifteen times as much as the statement itself. A trip ends with a Sync of its own, so
+that it is a transaction by itself, and what is refused in one is nothing to the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import Any, TypeAlias
+
+from psycopg import AsyncConnection, Error, OperationalError
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import lookup
+from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq.abc import PGresult
+
+from backstay.catalog.fields import DbValue
+from backstay.plans.params import Statement
+from backstay.stores.base import Row
+from backstay.stores.postgresql_errors import is_stale
+
+PREPARED_MAX = 500
+"""Statements whose plans the server keeps for one connection."""
+_PLACEHOLDER = re.compile(r"%([%s])")
+
+Step: TypeAlias = "tuple[Statement, Sequence[DbValue]]"
+_Plan: TypeAlias = "tuple[bytes, tuple[int, ...]]"
+"""A text and the types of its values."""
+
+
+@lru_cache(maxsize=4096)
+def _numbered(statement: Statement) -> bytes:
+    """Return a statement's text with the server's own placeholders."""
+    numbers = count(1)
+    if not statement.is_compiled:
+        return re.sub(r"\?", lambda _: f"${next(numbers)}", statement.sql).encode()
+    return _PLACEHOLDER.sub(
+        lambda found: "%" if found[1] == "%" else f"${next(numbers)}", statement.sql
+    ).encode()
+
+
+class _Trip:
+    """What was sent up to one Sync. The results of `steps` come in order; one without a plan gives rows."""
+
+    __slots__ = ("answer", "fault", "plans", "rows", "steps")
+
+    def __init__(self, answer: asyncio.Future[list[list[Row]]]) -> None:
+        self.answer = answer
+        self.steps: deque[_Plan | None] = deque()
+        self.plans: list[_Plan] = []
+        self.rows: list[list[Row]] = []
+        self.fault: Error | None = None
+
+
+class Wire:
+    """See the module. It takes a connection over, which nobody else may use then. Errors are psycopg's."""
+
+    def __init__(self, connection: AsyncConnection[Any]) -> None:
+        self._connection, self._pg = connection, connection.pgconn
+        self._loop = asyncio.get_running_loop()
+        self._socket = self._pg.socket
+        self._dumper, self._loader = Transformer(connection), Transformer(connection)
+        self._trips: deque[_Trip] = deque()
+        self._names: OrderedDict[_Plan, bytes] = OrderedDict()
+        self._numbers = count(1)
+        self._is_writing = False
+        self.is_lost = False
+        self.when_lost: Callable[[], None] = _nothing
+        self._pg.enter_pipeline_mode()
+        self._loop.add_reader(self._socket, self._read)
+
+    @property
+    def pending(self) -> int:
+        """The number of trips whose answer is awaited."""
+        return len(self._trips)
+
+    def send(self, steps: Sequence[Step]) -> asyncio.Future[list[list[Row]]]:
+        """Send statements that make one transaction; the answer is the rows of each.
+
+        Raises DataError, with nothing sent, for a value that can't be, OperationalError when the connection is lost.
+        """
+        if self.is_lost:
+            raise OperationalError("the connection is lost")
+        spelled = [self._spelled(statement, values) for statement, values in steps]
+        trip = _Trip(self._loop.create_future())
+        try:
+            for plan, values, formats in spelled:
+                self._pg.send_query_prepared(self._name(plan, trip), values, formats)
+                trip.plans.append(plan)
+                trip.steps.append(None)
+            self._pg.pipeline_sync()
+            self._trips.append(trip)
+            self._flush()
+        except Error as exc:
+            self.lose(exc)
+            raise
+        return trip.answer
+
+    def _spelled(self, statement: Statement, values: Sequence[DbValue]) -> tuple[_Plan, Any, Any]:
+        sent = self._dumper.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        return (_numbered(statement), tuple(self._dumper.types or ())), sent, self._dumper.formats
+
+    def _name(self, plan: _Plan, trip: _Trip) -> bytes:
+        """Return under which name the server keeps a plan, from this trip on if it doesn't yet."""
+        name = self._names.get(plan)
+        if name is not None:
+            self._names.move_to_end(plan)
+            return name
+        name = self._names[plan] = b"wire%d" % next(self._numbers)
+        self._pg.send_prepare(name, plan[0], plan[1])
+        trip.steps.append(plan)
+        if len(self._names) > PREPARED_MAX:
+            oldest = self._names.popitem(last=False)[1]
+            self._pg.send_query_params(b"DEALLOCATE %b" % oldest, None)
+            trip.steps.append(plan)
+        return name
+
+    # -- what the event loop calls ----------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Send what has not gone out yet."""
+        is_left = self._pg.flush() == 1
+        if is_left != self._is_writing:
+            self._is_writing = is_left
+            if is_left:
+                self._loop.add_writer(self._socket, self._write)
+            else:
+                self._loop.remove_writer(self._socket)
+
+    def _write(self) -> None:
+        try:
+            self._flush()
+        except Error as exc:
+            self.lose(exc)
+
+    def _read(self) -> None:
+        try:
+            self._pg.consume_input()
+            while self._trips and not self._pg.is_busy():
+                result = self._pg.get_result()
+                if result is not None:
+                    self._take(result)
+        except Error as exc:
+            self.lose(exc)
+
+    def _take(self, result: PGresult) -> None:
+        trip, status = self._trips[0], result.status
+        if status == ExecStatus.PIPELINE_SYNC:
+            self._trips.popleft()
+            self._end(trip)
+            return
+        preparing = trip.steps.popleft() if trip.steps else None
+        if status == ExecStatus.TUPLES_OK:
+            self._loader.set_pgresult(result)
+            trip.rows.append(self._loader.load_rows(0, result.ntuples, tuple))
+        elif status == ExecStatus.COMMAND_OK:
+            if preparing is None:
+                trip.rows.append([])
+        else:
+            if preparing is not None:
+                self._names.pop(preparing, None)
+            if status != ExecStatus.PIPELINE_ABORTED:
+                trip.fault = _error(result)
+
+    def _end(self, trip: _Trip) -> None:
+        if trip.fault is not None and is_stale(trip.fault):
+            for plan in trip.plans:
+                self._names.pop(plan, None)
+        if trip.answer.done():
+            return
+        if trip.fault is not None:
+            trip.answer.set_exception(trip.fault)
+        else:
+            trip.answer.set_result(trip.rows)
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    def lose(self, exc: Error) -> None:
+        """Let go of the connection; whoever awaits an answer has none."""
+        if self.is_lost:
+            return
+        self.is_lost = True
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._pg.finish()
+        for trip in self._trips:
+            if not trip.answer.done():
+                lost = trip.fault or OperationalError(f"the connection is lost: {exc}")
+                trip.answer.set_exception(lost)
+        self._trips.clear()
+        self.when_lost()
+
+    async def close(self) -> None:
+        self.lose(OperationalError("the connection is closed"))
+        await self._connection.close()
+
+
+def _nothing() -> None:
+    """What follows where nobody wants to know."""
+
+
+def _error(result: PGresult) -> Error:
+    """Return what a statement was refused with."""
+    state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+    text = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or result.error_message).decode(
+        "utf-8", "replace"
+    )
+    try:
+        return lookup(state)(text)
+    except KeyError:
+        return OperationalError(text)
