@@ -332,3 +332,22 @@ async def test_code_of_the_site_takes_the_long_way(site: Served, singles: list[i
     app.hooks.bind(site.site.store, site.site.outbox)
     assert (await write(site, text="quiet")).json()["text"] == "QUIET"
     assert singles == []
+
+
+async def test_whoever_is_refused_sends_nobody_else_the_long_way(
+    site: Served, singles: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of thirty are refused by an index: the others are stored by their statements all the same."""
+    assert (await write(site, text="taken")).status == 200
+    long_way: list[object] = []
+    real = site.site.writer.create_within
+
+    async def counting(*given: Any) -> bytes:
+        long_way.append(given)
+        return await real(*given)
+
+    monkeypatch.setattr(site.site.writer, "create_within", counting)
+    texts = ["taken" if number in {3, 17} else f"free {number}" for number in range(30)]
+    answers = await asyncio.gather(*(write(site, text=text) for text in texts))
+    assert [answer.status for answer in answers] == [400 if text == "taken" else 200 for text in texts]
+    assert len(long_way) == 2

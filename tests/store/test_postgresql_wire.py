@@ -19,7 +19,7 @@ from backstay.plans.params import Statement
 from backstay.stores.base import QueryTimeout, StoreError
 from backstay.stores.postgresql import PostgresqlOptions, PostgresqlStore
 from backstay.stores.postgresql_link import connect
-from backstay.stores.postgresql_wire import Wire
+from backstay.stores.postgresql_wire import Refused, Wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgresql_only]
 ECHO = Statement("SELECT ?::text", is_cheap=True)
@@ -95,15 +95,19 @@ async def test_a_trip_is_a_transaction_and_its_refusal_is_its_own(wire: Wire) ->
     ]
     first, second, third = await asyncio.gather(*sent, return_exceptions=True)
     assert (first, third) == ([[(1,)], [(2,)]], [[(5,)]])
-    assert isinstance(second, psycopg.errors.UniqueViolation)
+    assert isinstance(second, Refused)
+    assert isinstance(second.error, psycopg.errors.UniqueViolation)
+    assert second.step == 1
     assert await rows(wire, "SELECT id FROM t ORDER BY id") == [(1,), (2,), (5,)]
 
 
 async def test_a_value_that_cannot_be_sent_is_refused_before_anything_is(wire: Wire) -> None:
     await rows(wire, "CREATE TABLE t (x text)")
     insert = Statement("INSERT INTO t VALUES (?)")
-    with pytest.raises(psycopg.DataError):
+    with pytest.raises(Refused) as refused:
         wire.send([(insert, ["good"]), (insert, ["nul \0"])])
+    assert isinstance(refused.value.error, psycopg.DataError)
+    assert refused.value.step == 1
     assert await rows(wire, "SELECT x FROM t") == []
 
 
@@ -133,7 +137,7 @@ async def test_a_statement_that_cannot_be_planned_is_refused_each_time(wire: Wir
     for _ in range(2):
         bad = [wire.send([(Statement("SELECT nothing FROM nowhere"), ())]) for _ in range(3)]
         refused = await asyncio.gather(*bad, return_exceptions=True)
-        assert {type(exc) for exc in refused} <= {
+        assert {type(exc.error) for exc in refused if isinstance(exc, Refused)} <= {
             psycopg.errors.UndefinedTable,
             psycopg.errors.InvalidSqlStatementName,
         }

@@ -28,13 +28,13 @@ from backstay.plans.dialects.postgresql import PostgresqlDialect
 from backstay.plans.params import Statement
 from backstay.stores.base import Job, QueryShape, QueryTimeout, Row, StoreError
 from backstay.stores.joined import joined
-from backstay.stores.postgresql_errors import is_conflict, is_lost, translated
+from backstay.stores.postgresql_errors import is_conflict, translated
 from backstay.stores.postgresql_link import Link, connect, kept_if_done
 from backstay.stores.postgresql_listener import Listener
 from backstay.stores.postgresql_reads import PostgresqlReads
 from backstay.stores.postgresql_shape import look_at
 from backstay.stores.postgresql_single import write_together
-from backstay.stores.postgresql_wire import Wire
+from backstay.stores.postgresql_wire import Refused, Wire
 from backstay.stores.queue import JobQueue, Waiting
 from backstay.stores.single import SingleJob
 
@@ -53,6 +53,8 @@ MAYBE_WRITTEN = "The database went away while this was written: look whether it 
 CONFLICTS_MAX = 5
 """How often a group that the database undid is begun again."""
 CONFLICT_WAIT_S = 0.02
+REFUSED_MAX = 4
+"""How often a group of single statements is sent without one that was refused, before all go the long way."""
 
 
 class PostgresqlOptions(msgspec.Struct, frozen=True):
@@ -359,29 +361,43 @@ class PostgresqlStore:
                 await asyncio.sleep(CONFLICT_WAIT_S * 2**tries)
 
     async def _write_together(self, group: list[Waiting]) -> bool:
-        """Write a group whose jobs are single statements. Returns False where one of them is more, or was refused."""
+        """Write a group whose jobs are single statements; tell whether that was all of it.
+
+        What is refused is left for the long way, which finds out why.
+        """
         asked = [waiting for waiting in group if not waiting.answer.done()]
         jobs = [waiting.job for waiting in asked if isinstance(waiting.job, SingleJob)]
         if not jobs or len(jobs) < len(asked) or not self._listener.can_listen:
             return False
+        for _ in range(REFUSED_MAX):
+            refused = await self._try_together(asked, jobs)
+            if refused is None:
+                return all(waiting.answer.done() for waiting in group)
+            del asked[refused], jobs[refused]
+            if not jobs:
+                break
+        return False
+
+    async def _try_together(self, asked: list[Waiting], jobs: list[SingleJob]) -> int | None:
+        """Write jobs and answer; where one is refused, write nothing and return its number."""
         limit_ms = int(self.options.query_timeout_s * 1000)
+        if self._writing is None or self._writing.is_lost:
+            self._writing = await self._new_wire(None)
         try:
-            if self._writing is None or self._writing.is_lost:
-                self._writing = await self._new_wire(None)
             written = await write_together(self._writing, jobs, channel=self._channel, limit_ms=limit_ms)
+        except Refused as refused:
+            if refused.step < 0 or not isinstance(translated(refused.error), StoreError | BadRequest):
+                raise refused.error from refused
+            return refused.step
         except Error as exc:
-            if is_lost(exc):
-                raise Unavailable(hint=MAYBE_WRITTEN) from exc
-            if not isinstance(translated(exc), StoreError | BadRequest):
-                raise
-            return False
+            raise Unavailable(hint=MAYBE_WRITTEN) from exc
         self._notice(written.version)
         self._committed(written.version, written.shape)
         for job, waiting, rows in zip(jobs, asked, written.rows, strict=True):
             if rows:
                 job.done()
             waiting.accept(rows)
-        return True
+        return None
 
     async def _run_group(self, begun: Begun, group: list[Waiting]) -> None:
         """Run the jobs, commit, and answer. Raises psycopg.Error when the transaction is lost."""

@@ -24,7 +24,7 @@ from backstay.plans.params import Statement
 from backstay.stores.base import QueryTimeout, Row
 from backstay.stores.postgresql_errors import is_lost, is_stale, is_timeout, translated
 from backstay.stores.postgresql_link import ALIVE, Link
-from backstay.stores.postgresql_wire import Wire
+from backstay.stores.postgresql_wire import Refused, Wire
 
 RECONNECT_S = 2.0
 """How long the pool tries to replace a connection, each time after twice the wait; then whoever wants one next makes it
@@ -199,8 +199,10 @@ class PostgresqlReads:
         """Read among others; None where the pool has to."""
         try:
             return await self._within_limit(wire.send([(statement, values)]))
-        except Error as exc:
-            self._check_refused(exc)
+        except Refused as refused:
+            self._check(refused.error)
+            return None
+        except Error:
             return None
 
     async def _on_own(self, wire: Wire, statement: Statement, values: Sequence[DbValue]) -> list[Row] | None:
@@ -208,14 +210,16 @@ class PostgresqlReads:
         assert self._wires is not None, "it has the wire from there"
         try:
             answer = wire.send([(statement, values)])
-        except Error:
+        except (Refused, Error):
             self._wires.give_back(wire)
             return None
         answer.add_done_callback(partial(self._done, wire))
         try:
             return await self._within_limit(asyncio.shield(answer))
-        except Error as exc:
-            self._check_refused(exc)
+        except Refused as refused:
+            self._check(refused.error)
+            return None
+        except Error:
             return None
 
     def _done(self, wire: Wire, answer: asyncio.Future[list[list[Row]]]) -> None:
@@ -231,7 +235,7 @@ class PostgresqlReads:
         except TimeoutError as exc:
             raise QueryTimeout(self._limit_s()) from exc
 
-    def _check_refused(self, exc: Error) -> None:
+    def _check(self, exc: Error) -> None:
         """Raise what a refusal means, unless another connection may do better: reading twice does no harm."""
         if is_timeout(exc):
             raise QueryTimeout(self._limit_s()) from exc

@@ -11,7 +11,7 @@ import msgspec
 
 from backstay.plans.params import Statement
 from backstay.stores.base import Row
-from backstay.stores.postgresql_wire import Wire
+from backstay.stores.postgresql_wire import Refused, Step, Wire
 from backstay.stores.single import SingleJob
 
 LOCK = """WITH locked AS (UPDATE _writer SET version = version + 1 RETURNING version, shape)
@@ -34,7 +34,9 @@ class Written(msgspec.Struct, frozen=True):
 
 
 async def write_together(wire: Wire, jobs: Sequence[SingleJob], *, channel: str, limit_ms: int) -> Written:
-    """Run jobs in one transaction, and commit it. Raises psycopg.Error when one is refused; then nothing is written.
+    """Run jobs in one transaction, and commit it.
+
+    Raises Refused when one is refused, with its number, or the lock with a negative one; then nothing is written.
 
     What is sent at once, up to one Sync, is a transaction by itself
     (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING).
@@ -44,8 +46,12 @@ async def write_together(wire: Wire, jobs: Sequence[SingleJob], *, channel: str,
     before = [Statement(LOCK.format(channel=channel))]
     if not all(job.statement.is_cheap for job in jobs):
         before.append(Statement(LIMIT.format(limit_ms=limit_ms)))
-    rows = await wire.send(
-        [(statement, ()) for statement in before] + [(job.statement, job.values) for job in jobs]
-    )
+    steps: list[Step] = [(statement, ()) for statement in before] + [
+        (job.statement, job.values) for job in jobs
+    ]
+    try:
+        rows = await wire.send(steps)
+    except Refused as refused:
+        raise Refused(refused.error, refused.step - len(before)) from refused
     ((version, shape, _),) = rows[0]
     return Written(version, shape, rows[len(before) :])

@@ -46,6 +46,14 @@ def _numbered(statement: Statement) -> bytes:
     ).encode()
 
 
+class Refused(Exception):
+    """A statement of a trip was refused, and so nothing of it is done. step: its number"""
+
+    def __init__(self, error: Error, step: int) -> None:
+        self.error, self.step = error, step
+        super().__init__(str(error))
+
+
 class _Trip:
     """What was sent up to one Sync. The results of `steps` come in order; one without a plan gives rows."""
 
@@ -56,11 +64,13 @@ class _Trip:
         self.steps: deque[_Plan | None] = deque()
         self.plans: list[_Plan] = []
         self.rows: list[list[Row]] = []
-        self.fault: Error | None = None
+        self.fault: Refused | None = None
 
 
 class Wire:
-    """See the module. It takes a connection over, which nobody else may use then. Errors are psycopg's."""
+    """See the module. It takes a connection over, which nobody else may use then. What was sent may raise Refused, or
+    OperationalError when the connection is lost.
+    """
 
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection, self._pg = connection, connection.pgconn
@@ -84,11 +94,11 @@ class Wire:
     def send(self, steps: Sequence[Step]) -> asyncio.Future[list[list[Row]]]:
         """Send statements that make one transaction; the answer is the rows of each.
 
-        Raises DataError, with nothing sent, for a value that can't be, OperationalError when the connection is lost.
+        Raises Refused, with nothing sent, for a value that can't be, OperationalError when the connection is lost.
         """
         if self.is_lost:
             raise OperationalError("the connection is lost")
-        spelled = [self._spelled(statement, values) for statement, values in steps]
+        spelled = [self._spelled(step, number) for number, step in enumerate(steps)]
         trip = _Trip(self._loop.create_future())
         try:
             for plan, values, formats in spelled:
@@ -103,8 +113,12 @@ class Wire:
             raise
         return trip.answer
 
-    def _spelled(self, statement: Statement, values: Sequence[DbValue]) -> tuple[_Plan, Any, Any]:
-        sent = self._dumper.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    def _spelled(self, step: Step, number: int) -> tuple[_Plan, Any, Any]:
+        statement, values = step
+        try:
+            sent = self._dumper.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        except Error as exc:
+            raise Refused(exc, number) from exc
         return (_numbered(statement), tuple(self._dumper.types or ())), sent, self._dumper.formats
 
     def _name(self, plan: _Plan, trip: _Trip) -> bytes:
@@ -167,10 +181,10 @@ class Wire:
             if preparing is not None:
                 self._names.pop(preparing, None)
             if status != ExecStatus.PIPELINE_ABORTED:
-                trip.fault = _error(result)
+                trip.fault = Refused(_error(result), len(trip.rows))
 
     def _end(self, trip: _Trip) -> None:
-        if trip.fault is not None and is_stale(trip.fault):
+        if trip.fault is not None and is_stale(trip.fault.error):
             for plan in trip.plans:
                 self._names.pop(plan, None)
         if trip.answer.done():
@@ -192,8 +206,7 @@ class Wire:
         self._pg.finish()
         for trip in self._trips:
             if not trip.answer.done():
-                lost = trip.fault or OperationalError(f"the connection is lost: {exc}")
-                trip.answer.set_exception(lost)
+                trip.answer.set_exception(OperationalError(f"the connection is lost: {exc}"))
         self._trips.clear()
         self.when_lost()
 
