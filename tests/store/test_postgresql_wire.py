@@ -19,7 +19,7 @@ from backstay.plans.params import Statement
 from backstay.stores.base import QueryTimeout, StoreError
 from backstay.stores.postgresql import PostgresqlOptions, PostgresqlStore
 from backstay.stores.postgresql_link import connect
-from backstay.stores.postgresql_wire import Refused, Wire
+from backstay.stores.postgresql_wire import Refused, Step, Wire
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgresql_only]
 ECHO = Statement("SELECT ?::text", is_cheap=True)
@@ -53,8 +53,12 @@ async def store(url: str) -> AsyncIterator[PostgresqlStore]:
     await store.close()
 
 
+async def sent(wire: Wire, *steps: Step) -> list[list[Any]]:
+    return [result.rows for result in await wire.send(steps)]
+
+
 async def rows(wire: Wire, sql: str, *values: DbValue) -> list[Any]:
-    return (await wire.send([(Statement(sql), values)]))[0]
+    return (await sent(wire, (Statement(sql), values)))[0]
 
 
 async def end_connections(url: str, query: str = "") -> int:
@@ -72,28 +76,26 @@ async def end_connections(url: str, query: str = "") -> int:
     st.lists(st.tuples(TEXTS, st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.booleans()))
 )
 async def test_values_come_back_as_they_were(wire: Wire, given: list[tuple[str, int, float, bool]]) -> None:
-    answers = [
-        wire.send([(Statement("SELECT ?::text, ?::bigint, ?::float8, ?::bool, NULL"), values)])
-        for values in given
-    ]
-    assert [(await answer)[0] for answer in answers] == [[(*values, None)] for values in given]
+    sql = "SELECT ?::text, ?::bigint, ?::float8, ?::bool, NULL"
+    answers = await asyncio.gather(*(rows(wire, sql, *values) for values in given))
+    assert answers == [[(*values, None)] for values in given]
 
 
 async def test_signs_of_the_driver_are_text(wire: Wire) -> None:
     compiled = Statement("SELECT '100%%s ?' || %s", is_compiled=True)
-    assert await wire.send([(compiled, ["x%s"])]) == [[("100%s ?x%s",)]]
+    assert await sent(wire, (compiled, ["x%s"])) == [[("100%s ?x%s",)]]
     assert await rows(wire, "SELECT '100%s' || ?", "x") == [("100%sx",)]
 
 
 async def test_a_trip_is_a_transaction_and_its_refusal_is_its_own(wire: Wire) -> None:
     await rows(wire, "CREATE TABLE t (id int PRIMARY KEY)")
     insert = Statement("INSERT INTO t VALUES (?) RETURNING id")
-    sent = [
-        wire.send([(insert, [1]), (insert, [2])]),
-        wire.send([(insert, [3]), (insert, [1]), (insert, [4])]),
-        wire.send([(insert, [5])]),
+    trips = [
+        sent(wire, (insert, [1]), (insert, [2])),
+        sent(wire, (insert, [3]), (insert, [1]), (insert, [4])),
+        sent(wire, (insert, [5])),
     ]
-    first, second, third = await asyncio.gather(*sent, return_exceptions=True)
+    first, second, third = await asyncio.gather(*trips, return_exceptions=True)
     assert (first, third) == ([[(1,)], [(2,)]], [[(5,)]])
     assert isinstance(second, Refused)
     assert isinstance(second.error, psycopg.errors.UniqueViolation)
@@ -116,20 +118,20 @@ async def test_whoever_gives_up_gets_in_nobodys_way(wire: Wire) -> None:
     staying = wire.send([(ECHO, ["here"])])
     await asyncio.sleep(0)
     leaving.cancel()
-    assert await staying == [[("here",)]]
+    assert (await staying)[0].rows == [("here",)]
 
 
 async def test_large_values_both_ways_at_once(wire: Wire) -> None:
     sizes = [3_000_000 + number for number in range(8)]
     answers = [wire.send([(ECHO, ["x" * size])]) for size in sizes]
-    assert [len((await answer)[0][0][0]) for answer in answers] == sizes
+    assert [len((await answer)[0].rows[0][0]) for answer in answers] == sizes
 
 
 async def test_plans_are_kept_up_to_a_number(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backstay.stores.postgresql_wire.PREPARED_MAX", 5)
     for number in [*range(12), *range(12)]:
         answers = [wire.send([(Statement(f"SELECT ?::text || '{number % 7}'"), ["a"])]) for _ in range(3)]
-        assert [(await answer)[0] for answer in answers] == [[(f"a{number % 7}",)]] * 3
+        assert [(await answer)[0].rows for answer in answers] == [[(f"a{number % 7}",)]] * 3
     assert await rows(wire, "SELECT count(*) <= 6 FROM pg_prepared_statements") == [(True,)]
 
 
@@ -142,6 +144,18 @@ async def test_a_statement_that_cannot_be_planned_is_refused_each_time(wire: Wir
             psycopg.errors.InvalidSqlStatementName,
         }
     assert await rows(wire, "SELECT 1") == [(1,)]
+
+
+async def test_a_transaction_with_a_fault_can_be_undone_though_plans_are_to_be_forgotten(wire: Wire) -> None:
+    begun = [(Statement(text), ()) for text in ("CREATE TABLE t (id int)", "BEGIN", "SAVEPOINT one")]
+    await sent(wire, *begun)
+    with pytest.raises(Refused):
+        await rows(wire, "SELECT nothing")
+    wire.forget()
+    assert await rows(wire, "ROLLBACK TO SAVEPOINT one") == []
+    assert await rows(wire, "SELECT count(*) FROM t") == [(0,)]
+    await rows(wire, "COMMIT")
+    assert await rows(wire, "SELECT count(*) <= 3 FROM pg_prepared_statements") == [(True,)]
 
 
 async def test_a_lost_connection_is_told_to_all_who_wait(wire: Wire, url: str) -> None:

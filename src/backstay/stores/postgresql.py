@@ -29,7 +29,7 @@ from backstay.plans.params import Statement
 from backstay.stores.base import Job, QueryShape, QueryTimeout, Row, StoreError
 from backstay.stores.joined import joined
 from backstay.stores.postgresql_errors import is_conflict, translated
-from backstay.stores.postgresql_link import Link, connect, kept_if_done
+from backstay.stores.postgresql_link import Link, WireLink, connect, kept_if_done
 from backstay.stores.postgresql_listener import Listener
 from backstay.stores.postgresql_reads import PostgresqlReads
 from backstay.stores.postgresql_shape import look_at
@@ -179,8 +179,8 @@ class PostgresqlTransaction:
     async def describe(self, query: str) -> QueryShape:
         self._check_open()
         try:
-            async with self.savepoint():
-                raise _Looked(await look_at(self._link, DIALECT.owner_sql(query)))
+            async with self.savepoint(), self._link.plain() as link:
+                raise _Looked(await look_at(link, DIALECT.owner_sql(query)))
         except _Looked as looked:
             return looked.shape
         except Error as exc:
@@ -280,7 +280,6 @@ class PostgresqlStore:
         self._reads = PostgresqlReads(
             self.url,
             self._new_reading_wire if link.is_direct else None,
-            link.prepare,
             readers=self.options.readers,
             wait_s=self.options.write_wait_s,
             limit_s=lambda: self.options.query_timeout_s,
@@ -494,6 +493,7 @@ class PostgresqlStore:
             link = await connect(self.url, timeout_s=self.options.write_wait_s)
             if link.is_direct:
                 await link.command(f"SET lock_timeout = {int(self.options.write_wait_s * 1000)}")
+                link = WireLink(link.connection)
             self._link = link
         return self._link
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, cast
 
-from psycopg import AsyncConnection, AsyncCursor, DataError
+from psycopg import AsyncConnection, AsyncCursor, DataError, OperationalError
 from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 
 from backstay.catalog.fields import DbValue
 from backstay.plans.params import MATCHES_NOTHING, Statement
 from backstay.stores.base import Row
+from backstay.stores.postgresql_wire import CANCEL_S, Refused, Result, Wire
 
 PREPARE_AFTER = 3
 """How often a statement is run on a connection before the server keeps its plan."""
@@ -50,9 +52,11 @@ class Link:
         """Run commands before the next statement; without one they are not needed."""
         self._first += commands
 
-    async def _execute(self, statement: Statement, values: Sequence[DbValue]) -> AsyncCursor[Row]:
-        await self._flush()
-        return await self._send(statement, values)
+    async def _run(self, statement: Statement, values: Sequence[DbValue]) -> Result:
+        await self.flush()
+        cursor = await self._send(statement, values)
+        rows = await cursor.fetchall() if cursor.description is not None else []
+        return Result(rows, cursor.rowcount)
 
     async def _send(self, statement: Statement, values: Sequence[DbValue]) -> AsyncCursor[Row]:
         if statement.is_compiled:
@@ -64,24 +68,23 @@ class Link:
     async def rows(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
         """Return the rows of a statement; none where it gives none."""
         try:
-            cursor = await self._execute(statement, values)
+            return (await self._run(statement, values)).rows
         except DataError as exc:
             if exc.sqlstate:
                 raise
-            cursor = await self._execute(statement, _storable(values))
-        return await cursor.fetchall() if cursor.description is not None else []
+            return (await self._run(statement, _storable(values))).rows
 
     async def written(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
         """Run a statement that writes, and return its rows."""
-        return await (await self._execute(statement, values)).fetchall()
+        return (await self._run(statement, values)).rows
 
     async def changed(self, statement: Statement, values: Sequence[DbValue]) -> int:
         """Return how many rows a statement changed."""
-        return (await self._execute(statement, values)).rowcount
+        return (await self._run(statement, values)).changed
 
     async def many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
         """Run one statement for many rows, in one pipeline."""
-        await self._flush()
+        await self.flush()
         sql = statement.sql.encode() if statement.is_compiled else _spelled(statement.sql)
         await self.connection.cursor().executemany(sql, rows)
 
@@ -105,12 +108,8 @@ class Link:
         else:
             await self.command(f"ROLLBACK TO {begun}")
 
-    async def cursor(self, query: str) -> AsyncCursor[Row]:
-        """Run a query without values, and return its cursor."""
-        await self._flush()
-        return await self.connection.execute(query.encode(), prepare=False)
-
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Run the commands that wait."""
         if self._first:
             ahead, self._first = self._first, []
             await self.connection.execute("; ".join(ahead).encode(), prepare=False)
@@ -121,12 +120,83 @@ class Link:
         if self.connection.info.transaction_status is not TransactionStatus.IDLE:
             await self.connection.execute(b"ROLLBACK")
 
-    async def prepare(self, connection: AsyncConnection[Any]) -> None:
-        """Set another connection up like this one, for a pool."""
-        set_up(connection, is_direct=self.is_direct)
+    @asynccontextmanager
+    async def plain(self) -> AsyncIterator[Link]:
+        """Lend the connection to what needs the driver's cursors."""
+        await self.flush()
+        yield self
 
     async def close(self) -> None:
         await self.connection.close()
+
+
+class WireLink(Link):
+    """A link whose statements go over a wire, and the commands that wait along with them."""
+
+    def __init__(self, connection: AsyncConnection[Row]) -> None:
+        super().__init__(connection)
+        connection.prepare_threshold = None  # two who keep plans would be in each other's way
+        self._wire = Wire(connection)
+
+    @property
+    def is_lost(self) -> bool:
+        return self._wire.is_lost
+
+    async def _run(self, statement: Statement, values: Sequence[DbValue]) -> Result:
+        results = await self._sent([*self._first, statement], values)
+        if statement.sql.startswith(("ALTER", "DROP")):
+            self._wire.forget()
+        return results[-1]
+
+    async def command(self, text: str) -> Row:
+        self._first.clear()
+        results = await self._sent(text.split(";"))
+        return next((result.rows[0] for result in results if result.rows), ())
+
+    async def _sent(self, texts: Sequence[str | Statement], values: Sequence[DbValue] = ()) -> list[Result]:
+        """Send commands, the last of them with values, in one trip."""
+        *ahead, last = [text if isinstance(text, Statement) else Statement(text) for text in texts]
+        try:
+            answer = self._wire.send([*((command, ()) for command in ahead), (last, values)])
+            self._first = []
+            return await self._waited(answer)
+        except Refused as refused:
+            raise refused.error from refused
+
+    async def _waited(self, answer: asyncio.Future[list[Result]]) -> list[Result]:
+        """Wait for an answer; whoever gives up leaves nothing running that the next one would have to wait for."""
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            await self._wire.cancel()
+            await asyncio.wait([answer], timeout=CANCEL_S)
+            if not answer.done():
+                self._wire.lose(OperationalError("the server does not stop"))
+            answer.exception()  # it counts as seen
+            raise
+
+    async def many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
+        async with self.plain() as link:
+            await link.many(statement, rows)
+
+    async def reset(self) -> None:
+        self._first.clear()
+        if self.connection.info.transaction_status is not TransactionStatus.IDLE:
+            await self.command("ROLLBACK")
+
+    @asynccontextmanager
+    async def plain(self) -> AsyncIterator[Link]:
+        link = Link(self._wire.pause())
+        link.first(*self._first)
+        self._first = []
+        try:
+            await link.flush()
+            yield link
+        finally:
+            self._wire.resume()
+
+    async def close(self) -> None:
+        await self._wire.close()
 
 
 def _storable(values: Sequence[DbValue]) -> list[DbValue]:

@@ -13,9 +13,9 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from math import ceil
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from psycopg import Error
+from psycopg import AsyncConnection, Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from backstay.catalog.fields import DbValue
@@ -23,8 +23,8 @@ from backstay.errors import Unavailable
 from backstay.plans.params import Statement
 from backstay.stores.base import QueryTimeout, Row
 from backstay.stores.postgresql_errors import is_lost, is_stale, is_timeout, translated
-from backstay.stores.postgresql_link import ALIVE, Link
-from backstay.stores.postgresql_wire import Refused, Wire
+from backstay.stores.postgresql_link import ALIVE, Link, set_up
+from backstay.stores.postgresql_wire import Refused, Result, Wire
 
 RECONNECT_S = 2.0
 """How long the pool tries to replace a connection, each time after twice the wait; then whoever wants one next makes it
@@ -128,7 +128,6 @@ class PostgresqlReads:
     """See the module.
 
     connect:         opens a wire; None where the server connection is another one each time
-    set_up:          sets a connection of the pool up
     readers:         connections of each kind, at most
     wait_s:          how long anybody waits for one before he is refused with 503
     limit_s:         tells how long a query may take
@@ -138,7 +137,6 @@ class PostgresqlReads:
         self,
         url: str,
         connect: NewWire | None,
-        set_up: Callable[..., Awaitable[None]],
         *,
         readers: int,
         wait_s: float,
@@ -154,7 +152,7 @@ class PostgresqlReads:
             timeout=wait_s,
             kwargs={"autocommit": True, "connect_timeout": ceil(wait_s), **ALIVE},
             reconnect_timeout=RECONNECT_S,
-            configure=set_up,
+            configure=_configure,
         )
         self._dear: OrderedDict[str, None] = OrderedDict()
         self._dear_turn = asyncio.Semaphore(max(1, readers // 2))
@@ -222,16 +220,16 @@ class PostgresqlReads:
         except Error:
             return None
 
-    def _done(self, wire: Wire, answer: asyncio.Future[list[list[Row]]]) -> None:
+    def _done(self, wire: Wire, answer: asyncio.Future[list[Result]]) -> None:
         if not answer.cancelled():
             answer.exception()  # it counts as seen, though whoever asked may have gone
         if self._wires is not None:
             self._wires.give_back(wire)
 
-    async def _within_limit(self, answer: asyncio.Future[list[list[Row]]]) -> list[Row]:
+    async def _within_limit(self, answer: asyncio.Future[list[Result]]) -> list[Row]:
         try:
             async with asyncio.timeout(self._limit_s()):
-                return (await answer)[0]
+                return (await answer)[0].rows
         except TimeoutError as exc:
             raise QueryTimeout(self._limit_s()) from exc
 
@@ -261,6 +259,10 @@ class PostgresqlReads:
                 if tries == self._readers or not is_lost(exc):
                     raise translated(exc) from exc
         raise AssertionError("the last try raises")
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    set_up(connection, is_direct=False)  # few statements come here, and none often enough to keep its plan
 
 
 def _pending(wire: Wire) -> int:

@@ -44,14 +44,14 @@ _TELLS_MORE = "^(pg_|lo_|dblink|has_|inet_|current_setting|query_|table_|cursor_
 
 
 async def look_at(link: Link, query: str) -> QueryShape:
-    """Return the shape of a query; the caller undoes what this makes.
+    """Return the shape of a query; the caller undoes what this makes. link: a plain one
 
     Raises psycopg.Error when it is no query, StoreError when it does more than read the site's tables.
     """
     await _refuse_functions(link, query)
-    await link.cursor(f'CREATE VIEW "{_VIEW}" AS SELECT * FROM (\n{query}\n) AS q')
+    await link.connection.execute(f'CREATE VIEW "{_VIEW}" AS SELECT * FROM (\n{query}\n) AS q'.encode())
     await _refuse_tables(link)
-    cursor = await link.cursor(f"SELECT * FROM (\n{query}\n) AS q LIMIT 0")
+    cursor = await link.connection.execute(f"SELECT * FROM (\n{query}\n) AS q LIMIT 0".encode())
     result, columns = cursor.pgresult, cursor.description or ()
     assert result is not None, "a query has a result"
     origins = {(row[0], row[1]): (row[2], row[3]) for row in await link.rows(_ORIGINS, ())}

@@ -50,8 +50,8 @@ async def write_together(wire: Wire, jobs: Sequence[SingleJob], *, channel: str,
         (job.statement, job.values) for job in jobs
     ]
     try:
-        rows = await wire.send(steps)
+        results = await wire.send(steps)
     except Refused as refused:
         raise Refused(refused.error, refused.step - len(before)) from refused
-    ((version, shape, _),) = rows[0]
-    return Written(version, shape, rows[len(before) :])
+    ((version, shape, _),) = results[0].rows
+    return Written(version, shape, [result.rows for result in results[len(before) :]])

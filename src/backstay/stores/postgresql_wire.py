@@ -8,6 +8,7 @@ that it is a transaction by itself, and what is refused in one is nothing to the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
@@ -15,10 +16,11 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, TypeAlias
 
+import msgspec
 from psycopg import AsyncConnection, Error, OperationalError
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import lookup
-from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from backstay.catalog.fields import DbValue
@@ -26,6 +28,8 @@ from backstay.plans.params import Statement
 from backstay.stores.base import Row
 from backstay.stores.postgresql_errors import is_stale
 
+CANCEL_S = 5.0
+"""How long it may take to ask the server to stop."""
 PREPARED_MAX = 500
 """Statements whose plans the server keeps for one connection."""
 _PLACEHOLDER = re.compile(r"%([%s])")
@@ -33,6 +37,7 @@ _PLACEHOLDER = re.compile(r"%([%s])")
 Step: TypeAlias = "tuple[Statement, Sequence[DbValue]]"
 _Plan: TypeAlias = "tuple[bytes, tuple[int, ...]]"
 """A text and the types of its values."""
+_NO_PLAN: _Plan = (b"", ())
 
 
 @lru_cache(maxsize=4096)
@@ -46,6 +51,13 @@ def _numbered(statement: Statement) -> bytes:
     ).encode()
 
 
+class Result(msgspec.Struct, frozen=True):
+    """What a statement gave. changed: how many rows it wrote, or gave"""
+
+    rows: list[Row]
+    changed: int
+
+
 class Refused(Exception):
     """A statement of a trip was refused, and so nothing of it is done. step: its number"""
 
@@ -57,13 +69,13 @@ class Refused(Exception):
 class _Trip:
     """What was sent up to one Sync. The results of `steps` come in order; one without a plan gives rows."""
 
-    __slots__ = ("answer", "fault", "plans", "rows", "steps")
+    __slots__ = ("answer", "fault", "plans", "results", "steps")
 
-    def __init__(self, answer: asyncio.Future[list[list[Row]]]) -> None:
+    def __init__(self, answer: asyncio.Future[list[Result]]) -> None:
         self.answer = answer
         self.steps: deque[_Plan | None] = deque()
         self.plans: list[_Plan] = []
-        self.rows: list[list[Row]] = []
+        self.results: list[Result] = []
         self.fault: Refused | None = None
 
 
@@ -80,7 +92,7 @@ class Wire:
         self._trips: deque[_Trip] = deque()
         self._names: OrderedDict[_Plan, bytes] = OrderedDict()
         self._numbers = count(1)
-        self._is_writing = False
+        self._is_writing = self._is_forgetful = False
         self.is_lost = False
         self.when_lost: Callable[[], None] = _nothing
         self._pg.enter_pipeline_mode()
@@ -91,8 +103,8 @@ class Wire:
         """The number of trips whose answer is awaited."""
         return len(self._trips)
 
-    def send(self, steps: Sequence[Step]) -> asyncio.Future[list[list[Row]]]:
-        """Send statements that make one transaction; the answer is the rows of each.
+    def send(self, steps: Sequence[Step]) -> asyncio.Future[list[Result]]:
+        """Send statements that make one transaction, or go on with an open one; the answer is the result of each.
 
         Raises Refused, with nothing sent, for a value that can't be, OperationalError when the connection is lost.
         """
@@ -101,6 +113,8 @@ class Wire:
         spelled = [self._spelled(step, number) for number, step in enumerate(steps)]
         trip = _Trip(self._loop.create_future())
         try:
+            if self._is_forgetful and self._may_tidy:
+                self._forget_plans(trip)
             for plan, values, formats in spelled:
                 self._pg.send_query_prepared(self._name(plan, trip), values, formats)
                 trip.plans.append(plan)
@@ -112,6 +126,18 @@ class Wire:
             self.lose(exc)
             raise
         return trip.answer
+
+    @property
+    def _may_tidy(self) -> bool:
+        """Tell whether the server would do more than undo: it doesn't in a transaction with a fault."""
+        return self._pg.transaction_status != TransactionStatus.INERROR
+
+    def _forget_plans(self, trip: _Trip) -> None:
+        self._is_forgetful = False
+        if self._names:
+            self._names.clear()
+            self._pg.send_query_params(b"DEALLOCATE ALL", None)
+            trip.steps.append(_NO_PLAN)
 
     def _spelled(self, step: Step, number: int) -> tuple[_Plan, Any, Any]:
         statement, values = step
@@ -130,11 +156,37 @@ class Wire:
         name = self._names[plan] = b"wire%d" % next(self._numbers)
         self._pg.send_prepare(name, plan[0], plan[1])
         trip.steps.append(plan)
-        if len(self._names) > PREPARED_MAX:
+        if len(self._names) > PREPARED_MAX and self._may_tidy:
             oldest = self._names.popitem(last=False)[1]
             self._pg.send_query_params(b"DEALLOCATE %b" % oldest, None)
-            trip.steps.append(plan)
+            trip.steps.append(_NO_PLAN)
         return name
+
+    def forget(self) -> None:
+        """Plan everything anew from now on: tables have changed."""
+        self._is_forgetful = True
+
+    # -- being used otherwise ---------------------------------------------------------------------------------
+
+    def pause(self) -> AsyncConnection[Any]:
+        """Return the connection for other use; there must be no trip under way."""
+        assert not self._trips, "nobody else may wait meanwhile"
+        self._loop.remove_reader(self._socket)
+        self._pg.exit_pipeline_mode()
+        return self._connection
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._connection.closed:
+            self.lose(OperationalError("the connection is closed"))
+        else:
+            self._pg.enter_pipeline_mode()
+            self._loop.add_reader(self._socket, self._read)
+
+    async def cancel(self) -> None:
+        """Ask the server to stop what it is doing here; it may have ended by itself."""
+        with contextlib.suppress(Error):
+            await self._connection.cancel_safe(timeout=CANCEL_S)
 
     # -- what the event loop calls ----------------------------------------------------------------------------
 
@@ -173,15 +225,16 @@ class Wire:
         preparing = trip.steps.popleft() if trip.steps else None
         if status == ExecStatus.TUPLES_OK:
             self._loader.set_pgresult(result)
-            trip.rows.append(self._loader.load_rows(0, result.ntuples, tuple))
+            rows = self._loader.load_rows(0, result.ntuples, tuple)
+            trip.results.append(Result(rows, len(rows)))
         elif status == ExecStatus.COMMAND_OK:
             if preparing is None:
-                trip.rows.append([])
+                trip.results.append(Result([], result.command_tuples or 0))
         else:
             if preparing is not None:
                 self._names.pop(preparing, None)
             if status != ExecStatus.PIPELINE_ABORTED:
-                trip.fault = Refused(_error(result), len(trip.rows))
+                trip.fault = Refused(_error(result), len(trip.results))
 
     def _end(self, trip: _Trip) -> None:
         if trip.fault is not None and is_stale(trip.fault.error):
@@ -192,7 +245,7 @@ class Wire:
         if trip.fault is not None:
             trip.answer.set_exception(trip.fault)
         else:
-            trip.answer.set_result(trip.rows)
+            trip.answer.set_result(trip.results)
 
     # -- the end ----------------------------------------------------------------------------------------------
 
