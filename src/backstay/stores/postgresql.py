@@ -47,7 +47,9 @@ TABLE = """CREATE TABLE IF NOT EXISTS _writer (
 FIRST_ROW = "INSERT INTO _writer VALUES (1, 0) ON CONFLICT DO NOTHING"
 BEGIN = """BEGIN; SET LOCAL lock_timeout = {ms};
     UPDATE _writer SET version = version + 1 RETURNING version, shape; SAVEPOINT job"""
-NEXT_JOB = "RELEASE SAVEPOINT job; SAVEPOINT job; SELECT shape FROM _writer"
+NEXT_JOB = ("RELEASE SAVEPOINT job", "SAVEPOINT job")
+SHAPED_BY = "_params"
+"""The table that has definitions and settings: a statement that doesn't name it can't change them."""
 COMMIT = "SELECT shape, pg_notify('{channel}', version || ' ' || shape) FROM _writer; COMMIT"
 MAYBE_WRITTEN = "The database went away while this was written: look whether it was before you send it again."
 CONFLICTS_MAX = 5
@@ -89,7 +91,10 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class Known:
-    """What queries over definitions and settings gave, for one shape."""
+    """What queries over definitions and settings gave, for one shape.
+
+    A transaction that changes them lets all be forgotten: its own shape has its number only when it is committed.
+    """
 
     def __init__(self) -> None:
         self._shape = -1
@@ -120,6 +125,8 @@ class PostgresqlTransaction:
         self._depth = 0
         self._innermost = "job"
         self._is_over = False
+        self.may_reshape = False
+        """Something was written that may have changed definitions or settings."""
         self._refused: StoreError | None = None
         self.acts: list[Callable[[], None]] = []
 
@@ -131,6 +138,10 @@ class PostgresqlTransaction:
         """Raise what a statement was refused with whose work was not undone."""
         if self._refused is not None:
             raise self._refused
+
+    def _wrote(self, statement: Statement) -> None:
+        self._known = None
+        self.may_reshape = self.may_reshape or SHAPED_BY in statement.sql
 
     def _check_open(self) -> None:
         if self._is_over:
@@ -189,7 +200,7 @@ class PostgresqlTransaction:
     async def run_single(self, statement: Statement, values: Sequence[DbValue]) -> list[Row]:
         """Run a statement that writes, and return its rows."""
         self._check_open()
-        self._known = None
+        self._wrote(statement)
         try:
             async with asyncio.timeout(self._query_timeout_s):
                 return await self._link.written(statement, values)
@@ -203,7 +214,7 @@ class PostgresqlTransaction:
     ) -> int:
         self._check_open()
         self.check()
-        self._known = None
+        self._wrote(statement)
         try:
             return await self._link.changed(statement, values)
         except Error as exc:
@@ -212,7 +223,7 @@ class PostgresqlTransaction:
     async def execute_many(self, statement: Statement, rows: Sequence[Sequence[DbValue]]) -> None:
         self._check_open()
         self.check()
-        self._known = None
+        self._wrote(statement)
         try:
             await self._link.many(statement, rows)
         except Error as exc:
@@ -402,15 +413,15 @@ class PostgresqlStore:
         """Run the jobs, commit, and answer. Raises psycopg.Error when the transaction is lost."""
         results: list[tuple[Waiting, Any]] = []
         acts: list[Callable[[], None]] = []
-        shape: int | None = begun.shape  # None: the savepoint is that of a job which is done
         for waiting in group:
             if waiting.answer.done():
                 continue
-            if shape is None:
-                shape = int((await begun.link.command(NEXT_JOB))[0])
-            known = self._known.of(shape)
-            if await self._try_job(begun, known, waiting, results, acts):
-                shape = None
+            tx = self._transaction(begun, waiting)
+            if await self._try_job(tx, begun.link, waiting, results):
+                acts += tx.acts
+                begun.link.first(*NEXT_JOB)
+                if tx.may_reshape:
+                    self._known = Known()
         if not results:
             await begun.link.command("ROLLBACK")
             return
@@ -438,17 +449,14 @@ class PostgresqlStore:
         if version != self._last + 1:
             self._epoch += 1
 
+    def _transaction(self, begun: Begun, waiting: Waiting) -> PostgresqlTransaction:
+        limit_s = self.options.query_timeout_s if waiting.limited else None
+        return PostgresqlTransaction(begun, self._known.of(begun.shape), limit_s)
+
     async def _try_job(
-        self,
-        begun: Begun,
-        known: dict[str, list[Row]],
-        waiting: Waiting,
-        results: list[tuple[Waiting, Any]],
-        acts: list[Callable[[], None]],
+        self, tx: PostgresqlTransaction, link: Link, waiting: Waiting, results: list[tuple[Waiting, Any]]
     ) -> bool:
         """Run one job, and tell whether it is done; what it raises is its own answer, and undoes its own work."""
-        link = begun.link
-        tx = PostgresqlTransaction(begun, known, self.options.query_timeout_s if waiting.limited else None)
         limit = asyncio.timeout(self.options.job_timeout_s if waiting.limited else None)
         try:
             async with limit:
@@ -465,7 +473,6 @@ class PostgresqlStore:
             return False
         tx.end()
         results.append((waiting, result))
-        acts += tx.acts
         return True
 
     async def _begin(self) -> Begun:
