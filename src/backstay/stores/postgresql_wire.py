@@ -92,11 +92,10 @@ class Wire:
         self._trips: deque[_Trip] = deque()
         self._names: OrderedDict[_Plan, bytes] = OrderedDict()
         self._numbers = count(1)
-        self._is_writing = self._is_forgetful = False
+        self._is_reading = self._is_writing = self._is_forgetful = False
         self.is_lost = False
         self.when_lost: Callable[[], None] = _nothing
-        self._pg.enter_pipeline_mode()
-        self._loop.add_reader(self._socket, self._read)
+        self._begin()
 
     @property
     def pending(self) -> int:
@@ -169,9 +168,11 @@ class Wire:
     # -- being used otherwise ---------------------------------------------------------------------------------
 
     def pause(self) -> AsyncConnection[Any]:
-        """Return the connection for other use; there must be no trip under way."""
+        """Return the connection for other use; there must be no trip under way. Raises OperationalError."""
         assert not self._trips, "nobody else may wait meanwhile"
-        self._loop.remove_reader(self._socket)
+        if self.is_lost:
+            raise OperationalError("the connection is lost")
+        self._leave_loop()
         self._pg.exit_pipeline_mode()
         return self._connection
 
@@ -180,8 +181,20 @@ class Wire:
         if self._connection.closed:
             self.lose(OperationalError("the connection is closed"))
         else:
-            self._pg.enter_pipeline_mode()
-            self._loop.add_reader(self._socket, self._read)
+            self._begin()
+
+    def _begin(self) -> None:
+        self._pg.enter_pipeline_mode()
+        self._loop.add_reader(self._socket, self._read)
+        self._is_reading = True
+
+    def _leave_loop(self) -> None:
+        """Have no part in the event loop any more; a closed socket's number may be another's by then."""
+        if self._is_reading:
+            self._loop.remove_reader(self._socket)
+        if self._is_writing:
+            self._loop.remove_writer(self._socket)
+        self._is_reading = self._is_writing = False
 
     async def cancel(self) -> None:
         """Ask the server to stop what it is doing here; it may have ended by itself."""
@@ -213,7 +226,7 @@ class Wire:
                 result = self._pg.get_result()
                 if result is not None:
                     self._take(result)
-        except Error as exc:
+        except Exception as exc:  # whatever it is: nobody may wait for an answer that does not come
             self.lose(exc)
 
     def _take(self, result: PGresult) -> None:
@@ -249,13 +262,12 @@ class Wire:
 
     # -- the end ----------------------------------------------------------------------------------------------
 
-    def lose(self, exc: Error) -> None:
+    def lose(self, exc: Exception) -> None:
         """Let go of the connection; whoever awaits an answer has none."""
         if self.is_lost:
             return
         self.is_lost = True
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        self._leave_loop()
         self._pg.finish()
         for trip in self._trips:
             if not trip.answer.done():
