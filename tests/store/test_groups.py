@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backstay.plans.params import Statement
-from backstay.site import Site, open_site
+from backstay.site import Site
 from backstay.stores.base import Job, StoreError, Transaction
 from backstay.stores.catalog import load_version
 
@@ -21,17 +19,6 @@ RAISE = Statement(
 )
 ADD = Statement("INSERT INTO _params (id, value) VALUES (?, '1')")
 NAMES = Statement("SELECT id FROM _params WHERE id LIKE 'name%' ORDER BY id")
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path / "data") as site:
-        yield site
 
 
 async def together(site: Site, *jobs: Job[Any]) -> list[Any]:

@@ -64,11 +64,6 @@ async def morning() -> None:
     ran.append("morning")
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     ran.clear()

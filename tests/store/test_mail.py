@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import stat
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,23 +19,12 @@ from tests.mailbox import mails_in
 from backstay.mail import Letter, MailFailed
 from backstay.plans.params import Statement
 from backstay.settings import Smtp
-from backstay.site import Site, open_site
+from backstay.site import Site
 from backstay.stores.base import Transaction
 
 pytestmark = pytest.mark.anyio
 LETTER = Letter("ann@example.com", "Grüße", "<p>Hello <b>Ann</b></p>")
 STATES = Statement("SELECT attempts, failed, error FROM _outbox ORDER BY id")
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path / "data") as site:
-        yield site
 
 
 @pytest.fixture

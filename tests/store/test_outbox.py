@@ -65,11 +65,6 @@ class Desk:
         return await self.site.store.fetch(ROWS)
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     async with open_site(tmp_path / "data") as site:

@@ -27,11 +27,6 @@ SLEEP = Statement("SELECT pg_sleep(?), 'slept'")
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return DATABASES.of(tmp_path / "data")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,7 @@ from backstay.plans.params import Statement
 from backstay.realtime.channel import Stream
 from backstay.realtime.events import Relay
 from backstay.realtime.shared import LEASE_S, SharedChannel
-from backstay.site import Site, open_site
+from backstay.site import Site
 from backstay.stores.base import Transaction
 
 pytestmark = pytest.mark.anyio
@@ -27,17 +26,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    async with open_site(tmp_path / "data") as site:
-        yield site
 
 
 async def is_kept(site: Site, channel: SharedChannel) -> bool:

@@ -22,11 +22,6 @@ from backstay.site import Site, open_site
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     with s3_service() as url:

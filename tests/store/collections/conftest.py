@@ -121,11 +121,6 @@ async def refusal(work: Any) -> BadRequest:
     return caught.value
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with open_site(tmp_path / "data") as site:

@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from backstay.catalog.operations import Operation
 from backstay.migrations.files import Migration, load_migrations, next_path, render, write
-
-
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 def written(folder: Path, operations: Sequence[Operation], slug: str = "test", more: str = "") -> Migration:
