@@ -192,7 +192,7 @@ async def test_reads_at_once(store: PostgresqlStore) -> None:
 
 async def test_what_is_cheap_waits_for_nothing_that_is_not(store: PostgresqlStore) -> None:
     await until_grown(store)
-    sleeping = [asyncio.ensure_future(store.fetch(SLEEP, [0.5])) for _ in range(2)]
+    sleeping = [asyncio.ensure_future(store.fetch(SLEEP, [1.5])) for _ in range(2)]
     await asyncio.sleep(0.05)
     for _ in range(20):
         assert await echoes(store, ["a", "b"]) == ["a", "b"]
@@ -228,7 +228,7 @@ async def test_a_refused_read_says_why(store: PostgresqlStore) -> None:
 async def test_reads_go_on_after_a_loss(store: PostgresqlStore, url: str) -> None:
     await until_grown(store)
     for _ in range(3):
-        assert await end_connections(url) >= 3
+        assert await end_connections(url) > 0
         assert await echoes(store, ["a", "b", "c"]) == ["a", "b", "c"]
         assert await store.fetch(Statement("SELECT 1")) == [(1,)]
     await until_grown(store)
