@@ -30,6 +30,9 @@ from backstay.stores.postgresql_errors import is_stale
 
 CANCEL_S = 5.0
 """How long it may take to ask the server to stop."""
+WATCH_S = 0.25
+"""How often it is looked whether a connection is still there on which an answer is awaited: uvloop calls a reader once when
+the connection was reset, and never again, whatever is left to be read."""
 PREPARED_MAX = 500
 """Statements whose plans the server keeps for one connection."""
 _PLACEHOLDER = re.compile(r"%([%s])")
@@ -93,6 +96,7 @@ class Wire:
         self._names: OrderedDict[_Plan, bytes] = OrderedDict()
         self._numbers = count(1)
         self._is_reading = self._is_writing = self._is_forgetful = False
+        self._watching: asyncio.TimerHandle | None = None
         self.is_lost = False
         self.when_lost: Callable[[], None] = _nothing
         self._begin()
@@ -121,6 +125,8 @@ class Wire:
             self._pg.pipeline_sync()
             self._trips.append(trip)
             self._flush()
+            if self._watching is None:
+                self._watching = self._loop.call_later(WATCH_S, self._watch)
         except Error as exc:
             self.lose(exc)
             raise
@@ -229,6 +235,13 @@ class Wire:
         except Exception as exc:  # whatever it is: nobody may wait for an answer that does not come
             self.lose(exc)
 
+    def _watch(self) -> None:
+        self._watching = None
+        if self._trips:
+            self._read()
+        if self._trips:
+            self._watching = self._loop.call_later(WATCH_S, self._watch)
+
     def _take(self, result: PGresult) -> None:
         trip, status = self._trips[0], result.status
         if status == ExecStatus.PIPELINE_SYNC:
@@ -267,6 +280,8 @@ class Wire:
         if self.is_lost:
             return
         self.is_lost = True
+        if self._watching is not None:
+            self._watching.cancel()
         self._leave_loop()
         self._pg.finish()
         for trip in self._trips:
