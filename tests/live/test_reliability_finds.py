@@ -14,9 +14,15 @@ from bench.reliability.outcome import CannotRun
 from bench.reliability.schema import compare_catalog
 from bench.reliability.syncs import syncs
 
+TRIES = 6
+
 
 def test_lost_updates_are_found(tmp_path: Path) -> None:
-    outcome = asyncio.run(lost_updates(PocketBase(), tmp_path))
+    """PocketBase loses as many as luck has it: it may take several tries until both kinds are among them."""
+    for number in range(TRIES):
+        outcome = asyncio.run(lost_updates(PocketBase(), tmp_path / str(number), rounds=20))
+        if len(outcome.findings) == 2:
+            break
     assert len(outcome.findings) == 2
     assert outcome.figures["additions kept"] < outcome.figures["additions acknowledged"] == 200
     assert outcome.figures["field updates lost"] > 0
