@@ -44,14 +44,12 @@ _NO_PLAN: _Plan = (b"", ())
 
 
 @lru_cache(maxsize=4096)
-def _numbered(statement: Statement) -> bytes:
+def _numbered(sql: str, *, is_compiled: bool) -> bytes:
     """Return a statement's text with the server's own placeholders."""
     numbers = count(1)
-    if not statement.is_compiled:
-        return re.sub(r"\?", lambda _: f"${next(numbers)}", statement.sql).encode()
-    return _PLACEHOLDER.sub(
-        lambda found: "%" if found[1] == "%" else f"${next(numbers)}", statement.sql
-    ).encode()
+    if not is_compiled:
+        return re.sub(r"\?", lambda _: f"${next(numbers)}", sql).encode()
+    return _PLACEHOLDER.sub(lambda found: "%" if found[1] == "%" else f"${next(numbers)}", sql).encode()
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -150,7 +148,8 @@ class Wire:
             sent = self._dumper.dump_sequence(values, [PyFormat.AUTO] * len(values))
         except Error as exc:
             raise Refused(exc, number) from exc
-        return (_numbered(statement), tuple(self._dumper.types or ())), sent, self._dumper.formats
+        text = _numbered(statement.sql, is_compiled=statement.is_compiled)
+        return (text, tuple(self._dumper.types or ())), sent, self._dumper.formats
 
     def _name(self, plan: _Plan, trip: _Trip) -> bytes:
         """Return under which name the server keeps a plan, from this trip on if it doesn't yet."""
